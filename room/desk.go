@@ -1,0 +1,253 @@
+package room
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A desk is where the commands of one room are taken on this instance, and
+// holds this instance's copy of the room.
+type desk struct {
+	id ID
+
+	in      sync.Mutex  // guards the next four
+	inbox   []asked     // not in the queue yet
+	working bool        // a worker runs
+	expiry  *time.Timer // see expire
+	gone    bool        // forgotten: get another desk; also guarded by mu
+
+	loading sync.Mutex // held over the store's answer
+
+	mu      sync.Mutex // the room's lock; guards all below
+	room    *Room      // nil: not loaded
+	tail    []Entry    // of the last minute, in order
+	decided map[CommandID]bool
+	waiting map[CommandID]asked // in the queue, unanswered
+	usedAt  time.Time
+	due     *time.Timer
+}
+
+// An asked is a command and who waits for its outcome.
+type asked struct {
+	command Command
+	reply   func(Outcome)
+}
+
+func (a asked) answer(o Outcome) {
+	if a.reply != nil {
+		a.reply(o)
+	}
+}
+
+// patience is how long a command may wait: until the caller gives up, or,
+// where nobody does, until no one would decide it any more.
+func (a asked) patience() time.Duration {
+	if a.command.past() {
+		return staleAfter
+	}
+	return answerWithin
+}
+
+// A View is a look at a room on this instance, valid while its lock is held.
+type View struct {
+	*Room
+	desk *desk
+}
+
+// Since returns the entries after a version, false if they are not all in
+// memory any more or the room is not that far.
+func (v View) Since(version int64) ([]Entry, bool) {
+	if version == v.Version {
+		return nil, true
+	}
+	tail := v.desk.tail
+	if len(tail) == 0 || version > v.Version || version+1 < tail[0].Version {
+		return nil, false
+	}
+	return tail[version+1-tail[0].Version:], true
+}
+
+// at calls f with the desk of a room under its inbox's lock.
+func (g *Registrar) at(id ID, f func(*desk)) {
+	for {
+		d := g.desk(id)
+		d.in.Lock()
+		gone := d.gone
+		if !gone {
+			f(d)
+		}
+		d.in.Unlock()
+		if !gone {
+			return
+		}
+	}
+}
+
+func (g *Registrar) desk(id ID) *desk {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	d := g.desks[id]
+	if d == nil {
+		d = &desk{id: id, decided: map[CommandID]bool{}, waiting: map[CommandID]asked{}}
+		if g.desks == nil {
+			g.desks = map[ID]*desk{}
+		}
+		g.desks[id] = d
+	}
+	return d
+}
+
+func (g *Registrar) all() []*desk {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make([]*desk, 0, len(g.desks))
+	for _, d := range g.desks {
+		all = append(all, d)
+	}
+	return all
+}
+
+// forget drops the rooms that nobody has looked at for a while.
+func (g *Registrar) forget(idle time.Duration) {
+	now := g.Now()
+	for _, d := range g.all() {
+		if g.retire(d, now.Add(-idle)) {
+			g.drop(d)
+		}
+	}
+}
+
+// drop takes a desk that is gone out of the way of its successor.
+func (g *Registrar) drop(d *desk) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.desks[d.id] == d {
+		delete(g.desks, d.id)
+	}
+}
+
+func (g *Registrar) retire(d *desk, before time.Time) bool {
+	d.in.Lock()
+	defer d.in.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.working || g.Listener.Holds(d.id) || len(d.waiting) > 0 || d.usedAt.After(before) {
+		return false
+	}
+	d.gone = true
+	if d.due != nil {
+		d.due.Stop()
+	}
+	return true
+}
+
+// load brings the room into memory.
+func (g *Registrar) load(ctx context.Context, d *desk) error {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	if d.version() > 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	now := g.Now()
+	r, entries, err := g.Store.Load(ctx, d.id, now.Add(-memory))
+	if err != nil {
+		if g.retire(d, now) {
+			g.drop(d)
+		}
+		return g.seen(err, "load a room", d.id)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gone {
+		return nil
+	}
+	d.room, d.usedAt = r, now
+	for _, e := range entries {
+		d.remember(e)
+	}
+	d.wake(g)
+	return nil
+}
+
+// see shows the room, and returns false if the desk was forgotten meanwhile.
+func (d *desk) see(f func(View), now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gone || d.room == nil {
+		return false
+	}
+	d.usedAt = now
+	f(View{Room: d.room, desk: d})
+	return true
+}
+
+func (d *desk) version() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.room == nil {
+		return 0
+	}
+	return d.room.Version
+}
+
+// apply folds an entry into the room, answers who waits for it here and tells
+// the listener, in this order: a reply comes before the events it caused. It
+// returns false if entries before this one are missing.
+func (d *desk) apply(g *Registrar, e Entry) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.room == nil || e.Version <= d.room.Version:
+		return true
+	case e.Version > d.room.Version+1:
+		return false
+	}
+	d.room.Apply(e)
+	d.usedAt = e.At
+	d.remember(e)
+	for _, answer := range e.Answers {
+		if a, ok := d.waiting[answer.Command]; ok {
+			delete(d.waiting, answer.Command)
+			a.answer(Outcome{Room: d.room, Entry: &e, Answer: answer, Err: answer.Err()})
+		}
+	}
+	g.Listener.Applied(d.room, &e)
+	d.wake(g)
+	return true
+}
+
+// remember keeps an entry, and which commands were decided, for a minute.
+func (d *desk) remember(e Entry) {
+	d.tail = append(d.tail, e)
+	for _, a := range e.Answers {
+		d.decided[a.Command] = true
+	}
+	old := 0
+	for old < len(d.tail)-1 && d.tail[old].At.Before(e.At.Add(-memory)) {
+		for _, a := range d.tail[old].Answers {
+			delete(d.decided, a.Command)
+		}
+		d.tail[old] = Entry{}
+		old++
+	}
+	d.tail = d.tail[old:]
+}
+
+// wake sets the timer by which the room is looked at again.
+func (d *desk) wake(g *Registrar) {
+	if d.room.DueAt.IsZero() {
+		if d.due != nil {
+			d.due.Stop()
+		}
+		return
+	}
+	in := max(0, d.room.DueAt.Sub(g.Now()))
+	if d.due == nil {
+		d.due = time.AfterFunc(in, func() { g.Ask(Command{Type: CommandTick, Room: d.id}, nil) })
+		return
+	}
+	d.due.Reset(in)
+}

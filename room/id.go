@@ -1,0 +1,54 @@
+package room
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// crockford is Crockford's base 32 (https://www.crockford.com/base32.html):
+// no letter in it can be taken for a digit.
+var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+// NewID makes a room's id: 128 bits in 26 characters, of which the first 48
+// bits are the time in milliseconds, so that ids sort by age, and the rest is
+// random.
+func NewID(at time.Time) ID {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16)
+	rand.Read(b[6:])
+	return ID(crockford.EncodeToString(b[:]))
+}
+
+// NewToken makes an id that says nothing, of 80 random bits in 16 characters.
+func NewToken() string {
+	var b [10]byte
+	rand.Read(b[:])
+	return crockford.EncodeToString(b[:])
+}
+
+// NewCode makes a join code: 40 random bits in 8 characters that can be read
+// out loud.
+func NewCode() string {
+	var b [5]byte
+	rand.Read(b[:])
+	return crockford.EncodeToString(b[:])
+}
+
+// ParseCode reads a join code as people type it: in any case, with or without
+// hyphens, O for 0 and I or L for 1. It returns "" if it cannot be a code.
+func ParseCode(text string) string {
+	if len(text) > 32 {
+		return ""
+	}
+	code := strings.NewReplacer("-", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(text))
+	if b, err := crockford.DecodeString(code); err != nil || len(b) != 5 || len(code) != 8 {
+		return ""
+	}
+	return code
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

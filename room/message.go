@@ -1,0 +1,176 @@
+package room
+
+import (
+	"strings"
+	"time"
+)
+
+// Identities. All are opaque strings, so that they read the same in Go, SQL
+// and JSON.
+type (
+	ID         string // of a room: 26 characters, see NewID
+	UserID     string // 1-128 bytes, unique per person; a passport's "sub"
+	SessionID  string // of one socket's stay in one room
+	InstanceID string // of one running server
+	CommandID  string // of one command, unique over all instances
+)
+
+// A Role is what a passport lets its holder do.
+type Role string
+
+// The two roles of the protocol.
+const (
+	Instructor Role = "instructor"
+	Student    Role = "student"
+)
+
+// CommandType names what is asked of a room.
+type CommandType string
+
+// Everything that a lecture room can be asked. Admit, and the options that
+// lead to it, wait for the waiting list and approval; see Room.admit.
+const (
+	CommandOpen       CommandType = "open"
+	CommandJoin       CommandType = "join"       // take a seat, or come back to it
+	CommandConnect    CommandType = "connect"    // come back to a place, never take one
+	CommandDisconnect CommandType = "disconnect" // a socket went
+	CommandLeave      CommandType = "leave"
+	CommandUpdate     CommandType = "update"
+	CommandStart      CommandType = "start"
+	CommandAdmit      CommandType = "admit"
+	CommandRemove     CommandType = "remove"
+	CommandUnban      CommandType = "unban"
+	CommandClose      CommandType = "close"
+	CommandReap       CommandType = "reap" // an instance died: its sessions ended
+	CommandTick       CommandType = "tick" // something is due
+)
+
+// A Caller is who asks, as the passport says it.
+type Caller struct {
+	User UserID `json:"user"`
+	Name string `json:"name,omitempty"`
+	Role Role   `json:"role,omitempty"`
+}
+
+// GuestPrefix begins the user id of everyone who came by guest sign-in, and
+// of nobody else.
+const GuestPrefix = "guest:"
+
+// Guest tells whether the caller came by guest sign-in.
+func (c Caller) Guest() bool { return strings.HasPrefix(string(c.User), GuestPrefix) }
+
+// A Command asks something of one room. It carries everything that deciding
+// it takes, so that any instance can decide it.
+type Command struct {
+	ID      CommandID   `json:"id"`
+	Type    CommandType `json:"type"`
+	Room    ID          `json:"room"`
+	By      Caller      `json:"by"`
+	AskedAt time.Time   `json:"asked_at"`
+
+	// Join: the code or the invitation it came with. A Command that carries
+	// neither is let in only if its caller has a place already.
+	Code   string      `json:"code,omitempty"`
+	Invite *Invitation `json:"invite,omitempty"`
+
+	// Join, connect, disconnect: the socket. Empty where there is none.
+	Session  SessionID  `json:"session,omitempty"`
+	Instance InstanceID `json:"instance,omitempty"`
+
+	// Disconnect, reap: when it truly happened, if that was before AskedAt.
+	At time.Time `json:"at,omitzero"`
+
+	// Remove, unban, admit: whom it is about.
+	User UserID `json:"user,omitempty"`
+	Ban  bool   `json:"ban,omitempty"`
+	All  bool   `json:"all,omitempty"`
+
+	// Open, update: what the room is to be.
+	Change *Change `json:"change,omitempty"`
+}
+
+// past tells whether the command reports what has happened already.
+func (c Command) past() bool { return c.Type == CommandDisconnect || c.Type == CommandReap }
+
+// A Change sets what an instructor decides about a room. Nil: as it was.
+type Change struct {
+	Title    *string      `json:"title,omitempty"`
+	Capacity *int         `json:"capacity,omitempty"`
+	Options  *OptionsEdit `json:"options,omitempty"`
+	Code     string       `json:"code,omitempty"` // a new join code; empty: as it was
+}
+
+// EventType names what happened in a room.
+type EventType string
+
+// Everything that can happen in a room.
+const (
+	EventOpened       EventType = "opened"
+	EventChanged      EventType = "changed"
+	EventJoined       EventType = "joined"
+	EventRenamed      EventType = "renamed"
+	EventLeft         EventType = "left"
+	EventBanned       EventType = "banned" // of someone who has no place
+	EventUnbanned     EventType = "unbanned"
+	EventConnected    EventType = "connected"
+	EventDisconnected EventType = "disconnected"
+	EventOffline      EventType = "offline"
+	EventClosed       EventType = "closed"
+)
+
+// A Reason says why someone left or a room closed.
+type Reason string
+
+// Reasons, as the protocol spells them.
+const (
+	ReasonLeft       Reason = "left"
+	ReasonRemoved    Reason = "removed"
+	ReasonBanned     Reason = "banned"
+	ReasonInstructor Reason = "instructor"
+	ReasonExpired    Reason = "expired"
+)
+
+// An Event is one thing that happened in a room. The same value is decided,
+// saved, published and shown.
+type Event struct {
+	Type EventType `json:"type"`
+	User UserID    `json:"user,omitempty"`
+	// Name is the display name of User (of the instructor in opened). The
+	// log keeps none (a person can be erased); a store that reads the log
+	// fills it in again from where names are kept.
+	Name     string     `json:"name,omitempty"`
+	Guest    bool       `json:"guest,omitempty"`
+	State    State      `json:"state,omitempty"` // joined
+	Seat     int        `json:"seat,omitempty"`  // joined
+	Session  SessionID  `json:"session,omitempty"`
+	Instance InstanceID `json:"instance,omitempty"`
+	Online   bool       `json:"online,omitempty"`  // connected: was not shown online before
+	Reason   Reason     `json:"reason,omitempty"`  // left, closed
+	At       time.Time  `json:"at,omitzero"`       // disconnected, expired: when it truly happened
+	Change   *Change    `json:"change,omitempty"`  // opened, changed
+	Command  CommandID  `json:"command,omitempty"` // left: the command that asked for it
+}
+
+// An Answer is what became of one command.
+type Answer struct {
+	Command CommandID   `json:"command"`
+	Type    CommandType `json:"type"`
+	User    UserID      `json:"user,omitempty"`  // who asked
+	Code    Code        `json:"code,omitempty"`  // the refusal's code; empty: done
+	Field   string      `json:"field,omitempty"` // of the refusal
+	Already bool        `json:"already,omitempty"`
+	State   State       `json:"state,omitempty"` // join, connect: the place
+	Seat    int         `json:"seat,omitempty"`
+	Count   int         `json:"count,omitempty"` // admit
+}
+
+// An Entry is one step of a room's log: the batch of commands that moved the
+// room from Version-1 to Version, each with its answer, and what happened.
+type Entry struct {
+	Room    ID        `json:"room"`
+	Version int64     `json:"version"` // from 1, without holes
+	At      time.Time `json:"at"`
+	Batch   string    `json:"batch"` // of the attempt to save: the same for every retry
+	Answers []Answer  `json:"answers,omitempty"`
+	Events  []Event   `json:"events,omitempty"`
+}

@@ -1,0 +1,291 @@
+// Package room is what a lecture room is: a pure state machine that decides
+// commands into events (Room), the passports that say who asks, and the
+// Registrar that takes the commands of all callers in order, makes their
+// outcome durable and tells everyone.
+//
+// A room is a log. Room.Batch turns the commands that wait into one Entry,
+// Registrar saves it as the room's next version, and Room.Apply folds it into
+// every copy of the room, here and elsewhere. Room does no I/O and knows no
+// clock, lock, log or goroutine: time and identity are arguments.
+package room
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"time"
+)
+
+// MaxCapacity is the most seats that a room may have: the largest halls hold
+// some 10,000, and a roster of ten times that still fits in memory and in a
+// browser.
+const MaxCapacity = 100_000
+
+// OfflineAfter is how long the last socket of a person may be gone before the
+// person is shown offline: longer than a reload, shorter than a conversation.
+const OfflineAfter = 5 * time.Second
+
+// A Status is where in its life a room is.
+type Status string
+
+// A room's life. A room is scheduled only where its options name a time to
+// start at.
+const (
+	Scheduled Status = "scheduled"
+	Open      Status = "open"
+	Closed    Status = "closed"
+)
+
+// A State is what a person is to a room.
+type State string
+
+// The first three are the states of members: they are in the roster.
+const (
+	Seated  State = "seated"
+	Waiting State = "waiting"
+	Pending State = "pending"
+	Left    State = "left"
+	Removed State = "removed"
+	Banned  State = "banned"
+)
+
+// Member tells whether people in this state are in the roster.
+func (s State) Member() bool { return s == Seated || s == Waiting || s == Pending }
+
+// A Header is all of a room but its people.
+type Header struct {
+	ID         ID
+	Version    int64
+	At         time.Time // of the last entry
+	Title      string
+	Instructor Caller
+	Code       string // the join code
+	Renewals   int    // how often the code was renewed; voids older invitations
+	Capacity   int
+	Status     Status
+	Options    Options
+	OpenedAt   time.Time
+	ClosedAt   time.Time // zero while it is not closed
+	Taken      int       // people seated
+	Waiting    int
+	Pending    int
+	Online     int // members shown online
+	// DueAt is when the room must be looked at again at the latest, whether
+	// or not anything will be due then. Zero: never.
+	DueAt time.Time
+}
+
+// ClosesAt is when the room closes by itself.
+func (h *Header) ClosesAt() time.Time {
+	return h.OpenedAt.Add(time.Duration(h.Options.MaxMinutes) * time.Minute)
+}
+
+// LedBy tells whether the caller is the room's instructor.
+func (h *Header) LedBy(c Caller) bool { return c.Role == Instructor && c.User == h.Instructor.User }
+
+// A Session is one socket's stay in a room.
+type Session struct {
+	ID       SessionID
+	Instance InstanceID // where the socket is
+	Since    time.Time
+}
+
+// A Person is someone who is or was a member of a room, or is banned from it.
+// A Person is never changed: Room.Apply puts a new one in its place.
+type Person struct {
+	User          UserID
+	Name          string
+	Guest         bool
+	State         State
+	Seat          int       // from 1; 0: holds none
+	LastSeat      int       // the seat held last
+	Online        bool      // as shown
+	JoinedAt      time.Time // when the place was taken; zero: never a member
+	FirstJoinedAt time.Time // when the first of all places was taken
+	LeftAt        time.Time // when the last place was given up
+	BannedAt      time.Time
+	AwayAt        time.Time // when the last session ended, if still shown online
+	Sessions      []Session // open ones
+}
+
+// A Room is one lecture room. The zero Room is one that is not open yet. It
+// is not safe for concurrent use.
+type Room struct {
+	Header
+	people map[UserID]*Person
+	seats  []UserID // by number-1; empty: free
+	free   int      // no seat before this index is free
+	draft  map[UserID]*Person
+}
+
+// Restore makes a room of what a store holds.
+func Restore(h Header, people []*Person) *Room {
+	r := &Room{Header: h, people: make(map[UserID]*Person, len(people))}
+	for _, p := range people {
+		r.put(p)
+	}
+	return r
+}
+
+// Person returns someone who is or was a member or is banned, else nil.
+func (r *Room) Person(u UserID) *Person { return r.people[u] }
+
+// Member returns a member, nil if the user is none.
+func (r *Room) Member(u UserID) *Person {
+	if p := r.people[u]; p != nil && p.State.Member() {
+		return p
+	}
+	return nil
+}
+
+// People ranges over all who are or were members or are banned, in no order.
+func (r *Room) People() iter.Seq[*Person] {
+	return func(yield func(*Person) bool) {
+		for _, p := range r.people {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// Roster returns the members by seat number.
+func (r *Room) Roster() []*Person {
+	roster := make([]*Person, 0, r.Taken+r.Waiting+r.Pending)
+	for _, u := range r.seats {
+		if u != "" {
+			roster = append(roster, r.people[u])
+		}
+	}
+	return roster
+}
+
+// MayWatch tells whether the caller may follow the roster.
+func (r *Room) MayWatch(c Caller) bool {
+	if r.LedBy(c) {
+		return true
+	}
+	p := r.Member(c.User)
+	return p != nil && p.State == Seated && r.Options.Roster == RosterEveryone && r.Status != Closed
+}
+
+// put makes p what the room knows of p.User and keeps the seats right.
+func (r *Room) put(p *Person) { r.set(p.User, p) }
+
+func (r *Room) set(u UserID, p *Person) {
+	old := r.people[u]
+	if r.draft != nil {
+		if _, touched := r.draft[u]; !touched {
+			r.draft[u] = old
+		}
+	}
+	if old != nil && old.Seat > 0 && (p == nil || p.Seat != old.Seat) && r.seats[old.Seat-1] == u {
+		r.seats[old.Seat-1] = ""
+		r.free = min(r.free, old.Seat-1)
+	}
+	if p == nil {
+		delete(r.people, u)
+		return
+	}
+	if r.people == nil {
+		r.people = map[UserID]*Person{}
+	}
+	r.people[u] = p
+	if p.Seat > 0 {
+		for len(r.seats) < p.Seat {
+			r.seats = append(r.seats, "")
+		}
+		r.seats[p.Seat-1] = u
+	}
+}
+
+// lowestFree returns the number of the lowest free seat.
+func (r *Room) lowestFree() int {
+	for r.free < len(r.seats) && r.seats[r.free] != "" {
+		r.free++
+	}
+	return r.free + 1
+}
+
+// A Step is what one batch does to a room: the entry and, for a store, the
+// state after it.
+type Step struct {
+	Entry   Entry
+	Room    Header
+	People  []*Person // everyone the entry touched, as they are after it
+	Claim   []string  // names that the room takes
+	Release []string  // names that it gives up
+}
+
+// Batch decides commands one after the other, each as if those before it had
+// happened already, and leaves the room as it was. The end of a dead
+// instance's sessions, which lies in the past, goes first, then what is due.
+// Entry.Batch, Claim and Release are the caller's to fill in.
+func (r *Room) Batch(commands []Command, at time.Time) Step {
+	at = r.now(at)
+	header := r.Header
+	r.draft = make(map[UserID]*Person, len(commands))
+
+	entry := Entry{Room: r.ID, Version: r.Version + 1, At: at}
+	happen := func(events []Event) {
+		for _, e := range events {
+			r.apply(e, at)
+		}
+		if entry.Events == nil && len(events) > 0 {
+			entry.Events = make([]Event, 0, 2*len(commands)) // most join with a socket
+		}
+		entry.Events = append(entry.Events, events...)
+	}
+	looked := false
+	for _, c := range slices.Concat(commands, []Command{{Type: CommandTick}}) {
+		if !looked && c.Type != CommandReap {
+			looked = true
+			happen(r.due(at))
+		}
+		events, err := r.Decide(c, at)
+		happen(events)
+		if c.ID != "" {
+			entry.Answers = append(entry.Answers, r.answer(c, events, err))
+		}
+	}
+	r.advance(entry.Version, at)
+	step := Step{Entry: entry, Room: r.Header}
+	for u := range r.draft {
+		step.People = append(step.People, r.people[u])
+	}
+	slices.SortFunc(step.People, func(a, b *Person) int { return cmp.Compare(a.User, b.User) })
+
+	touched := r.draft
+	r.draft = nil
+	for u, p := range touched {
+		r.set(u, p)
+	}
+	r.Header = header
+	return step
+}
+
+// now is the time of the next entry: milliseconds, never before the last.
+func (r *Room) now(at time.Time) time.Time {
+	at = at.UTC().Truncate(time.Millisecond)
+	if at.Before(r.At) {
+		return r.At
+	}
+	return at
+}
+
+// answer says what became of c, once its events have been applied.
+func (r *Room) answer(c Command, events []Event, err error) Answer {
+	a := Answer{Command: c.ID, Type: c.Type, User: c.By.User}
+	if err != nil {
+		refusal := err.(*Refusal)
+		a.Code, a.Field = refusal.Code, refusal.Field
+		return a
+	}
+	switch c.Type {
+	case CommandJoin, CommandConnect:
+		p := r.people[c.By.User]
+		a.State, a.Seat = p.State, p.Seat
+		a.Already = !slices.ContainsFunc(events, func(e Event) bool { return e.Type == EventJoined })
+	}
+	return a
+}
