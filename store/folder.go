@@ -1,0 +1,60 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockFolder makes the folder and locks it until the file it returns is
+// closed or the process ends, however that comes. The file says which process
+// has it.
+func lockFolder(folder string) (*os.File, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		err = fmt.Errorf("the data folder %s is in use%s: stop that server, or give this one another folder", folder, holder(file))
+	case err != nil:
+		err = fmt.Errorf("lock the data folder %s: %w", folder, err)
+	default:
+		err = sign(file)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// holder names the process that signed the lock file, if it can be read.
+func holder(file *os.File) string {
+	text, err := io.ReadAll(io.LimitReader(file, 32))
+	pid, convErr := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || convErr != nil {
+		return ""
+	}
+	return fmt.Sprintf(" by process %d", pid)
+}
+
+func sign(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return fmt.Errorf("write the lock file: %w", err)
+	}
+	if _, err := fmt.Fprintln(file, os.Getpid()); err != nil {
+		return fmt.Errorf("write the lock file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+const (
+	selectRoom = `
+		SELECT id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
+			status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at
+		FROM room `
+
+	selectPeople = `
+		SELECT user_id, name, guest, state, coalesce(seat, 0), last_seat, online,
+			joined_at, first_joined_at, left_at, banned_at, away_at
+		FROM attendee WHERE room_id = $1 `
+
+	selectOpenSessions = `
+		SELECT user_id, session_id, instance_id, connected_at FROM session
+		WHERE room_id = $1 AND disconnected_at IS NULL ORDER BY connected_at, session_id`
+
+	selectEntries = `SELECT version, at, batch, answers, events FROM room_log WHERE room_id = $1 `
+
+	selectNames = `
+		SELECT user_id, name FROM attendee
+		WHERE room_id = $1 AND user_id IN (SELECT value FROM json_each($2))`
+)
+
+// Load is room.Store's.
+func (s *SQLite) Load(ctx context.Context, id room.ID, since time.Time) (*room.Room, []room.Entry, error) {
+	var (
+		header  room.Header
+		people  []*room.Person
+		entries []room.Entry
+	)
+	err := s.snapshot(ctx, id, func(tx *sql.Tx) (err error) {
+		if header, err = loadHeader(ctx, tx, id); err != nil {
+			return err
+		}
+		if people, err = loadPeople(ctx, tx, id, ""); err != nil {
+			return err
+		}
+		if err = loadSessions(ctx, tx, id, people); err != nil {
+			return err
+		}
+		entries, err = loadSince(ctx, tx, id, since)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	names := map[room.UserID]string{header.Instructor.User: header.Instructor.Name}
+	for _, p := range people {
+		names[p.User] = p.Name
+	}
+	for i := range entries {
+		nameAll(&entries[i], names)
+	}
+	return room.Restore(header, people), entries, nil
+}
+
+// Entries is room.Store's.
+func (s *SQLite) Entries(ctx context.Context, id room.ID, after int64, limit int) ([]room.Entry, error) {
+	var entries []room.Entry
+	err := s.snapshot(ctx, id, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, selectEntries+`AND version > $2 ORDER BY version LIMIT $3`, id, after, limit)
+		if err != nil {
+			return err
+		}
+		entries, err = collect(rows, func(rows *sql.Rows) (room.Entry, error) { return scanEntry(rows, id) })
+		if err != nil {
+			return err
+		}
+		return loadNames(ctx, tx, id, entries)
+	})
+	return entries, err
+}
+
+// snapshot calls f with a transaction in which the store stands still.
+func (s *SQLite) snapshot(ctx context.Context, id room.ID, f func(*sql.Tx) error) error {
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("read room %s: %w", id, err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return fmt.Errorf("read room %s: %w", id, err)
+	}
+	return nil
+}
+
+// loadHeader answers ErrNotFound if there is no such room.
+func loadHeader(ctx context.Context, tx *sql.Tx, id room.ID) (room.Header, error) {
+	rows, err := tx.QueryContext(ctx, selectRoom+`WHERE id = $1`, id)
+	if err != nil {
+		return room.Header{}, err
+	}
+	headers, err := collect(rows, scanHeader)
+	switch {
+	case err != nil:
+		return room.Header{}, err
+	case len(headers) == 0:
+		return room.Header{}, room.ErrNotFound
+	}
+	return headers[0], nil
+}
+
+func scanHeader(rows *sql.Rows) (room.Header, error) {
+	var (
+		h       room.Header
+		options []byte
+	)
+	err := rows.Scan(&h.ID, &h.Version, moment{&h.At}, &h.Title, &h.Instructor.User, &h.Instructor.Name, &h.Code,
+		&h.Renewals, &h.Capacity, &h.Status, &options, moment{&h.OpenedAt}, moment{&h.ClosedAt},
+		&h.Taken, &h.Waiting, &h.Pending, &h.Online, moment{&h.DueAt})
+	if err != nil {
+		return h, err
+	}
+	h.Instructor.Role = room.Instructor
+	return h, json.Unmarshal(options, &h.Options)
+}
+
+// loadPeople returns those of whom the condition holds.
+func loadPeople(ctx context.Context, tx *sql.Tx, id room.ID, condition string) ([]*room.Person, error) {
+	rows, err := tx.QueryContext(ctx, selectPeople+condition, id)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(rows *sql.Rows) (*room.Person, error) {
+		var p room.Person
+		return &p, rows.Scan(&p.User, &p.Name, &p.Guest, &p.State, &p.Seat, &p.LastSeat, &p.Online,
+			moment{&p.JoinedAt}, moment{&p.FirstJoinedAt}, moment{&p.LeftAt}, moment{&p.BannedAt}, moment{&p.AwayAt})
+	})
+}
+
+// loadSessions gives the people their open sessions.
+func loadSessions(ctx context.Context, tx *sql.Tx, id room.ID, people []*room.Person) error {
+	byUser := make(map[room.UserID]*room.Person, len(people))
+	for _, p := range people {
+		byUser[p.User] = p
+	}
+	rows, err := tx.QueryContext(ctx, selectOpenSessions, id)
+	if err != nil {
+		return err
+	}
+	return each(rows, func(rows *sql.Rows) error {
+		var (
+			user    room.UserID
+			session room.Session
+		)
+		err := rows.Scan(&user, &session.ID, &session.Instance, moment{&session.Since})
+		if p := byUser[user]; p != nil {
+			p.Sessions = append(p.Sessions, session)
+		}
+		return err
+	})
+}
+
+// loadSince reads backwards: an entry is never older than the one before it,
+// so that a long log costs nothing.
+func loadSince(ctx context.Context, tx *sql.Tx, id room.ID, since time.Time) ([]room.Entry, error) {
+	rows, err := tx.QueryContext(ctx, selectEntries+`ORDER BY version DESC`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var entries []room.Entry
+	for rows.Next() {
+		e, err := scanEntry(rows, id)
+		if err != nil {
+			return nil, err
+		}
+		if e.At.Before(since) {
+			break
+		}
+		entries = append(entries, e)
+	}
+	slices.Reverse(entries)
+	return entries, rows.Err()
+}
+
+// collect scans and closes rows.
+func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	var all []T
+	err := each(rows, func(rows *sql.Rows) error {
+		one, err := scan(rows)
+		all = append(all, one)
+		return err
+	})
+	return all, err
+}
+
+// each hands rows on one by one and closes them.
+func each(rows *sql.Rows, take func(*sql.Rows) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := take(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func scanEntry(rows *sql.Rows, id room.ID) (room.Entry, error) {
+	e := room.Entry{Room: id}
+	var answers, events []byte
+	if err := rows.Scan(&e.Version, moment{&e.At}, &e.Batch, &answers, &events); err != nil {
+		return e, err
+	}
+	if err := json.Unmarshal(answers, &e.Answers); err != nil {
+		return e, err
+	}
+	return e, json.Unmarshal(events, &e.Events)
+}
+
+// loadNames fills in the names that the log does not keep.
+func loadNames(ctx context.Context, tx *sql.Tx, id room.ID, entries []room.Entry) error {
+	names := map[room.UserID]string{}
+	var users []room.UserID
+	for _, entry := range entries {
+		for _, event := range entry.Events {
+			switch event.Type {
+			case room.EventOpened:
+				header, err := loadHeader(ctx, tx, id)
+				if err != nil {
+					return err
+				}
+				names[header.Instructor.User] = header.Instructor.Name
+			case room.EventJoined, room.EventRenamed:
+				users = append(users, event.User)
+			}
+		}
+	}
+	list, err := json.Marshal(users)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, selectNames, id, string(list))
+	if err != nil {
+		return err
+	}
+	err = each(rows, func(rows *sql.Rows) error {
+		var (
+			user room.UserID
+			name string
+		)
+		err := rows.Scan(&user, &name)
+		names[user] = name
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		nameAll(&entries[i], names)
+	}
+	return nil
+}
+
+// nameAll names the people in the events that carry a name.
+func nameAll(e *room.Entry, names map[room.UserID]string) {
+	for i := range e.Events {
+		event := &e.Events[i]
+		switch event.Type {
+		case room.EventOpened, room.EventJoined, room.EventRenamed:
+			event.Name = names[event.User]
+			if event.Name == "" {
+				event.Name = string(event.User)
+			}
+		}
+	}
+}

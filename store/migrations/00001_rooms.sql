@@ -1,0 +1,101 @@
+-- Times are milliseconds since 1970 in UTC, written by the program; ids are
+-- made there too. SQLite and Postgres both run this text.
+
+-- +goose Up
+
+CREATE TABLE room (
+	id              text    NOT NULL PRIMARY KEY,
+	version         bigint  NOT NULL CHECK (version > 0),
+	at              bigint  NOT NULL,
+	title           text    NOT NULL,
+	instructor_id   text    NOT NULL,
+	instructor_name text    NOT NULL,
+	code            text    NOT NULL,
+	renewals        bigint  NOT NULL,
+	capacity        bigint  NOT NULL,
+	status          text    NOT NULL,
+	options         text    NOT NULL,
+	opened_at       bigint  NOT NULL,
+	closed_at       bigint,
+	taken           bigint  NOT NULL,
+	waiting         bigint  NOT NULL,
+	pending         bigint  NOT NULL,
+	online_count    bigint  NOT NULL,
+	due_at          bigint,
+	-- The seat promise, with the seat key of attendee. Nothing else is trusted.
+	CHECK (taken >= 0),
+	CHECK (taken <= capacity)
+);
+
+CREATE INDEX room_due ON room (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX room_instructor ON room (instructor_id, id);
+
+CREATE TABLE claim (
+	key     text NOT NULL PRIMARY KEY,
+	room_id text NOT NULL REFERENCES room (id) ON DELETE CASCADE
+);
+
+CREATE INDEX claim_room ON claim (room_id);
+
+-- No display names here: who is erased from attendee is erased.
+CREATE TABLE room_log (
+	room_id      text   NOT NULL REFERENCES room (id) ON DELETE CASCADE,
+	version      bigint NOT NULL,
+	at           bigint NOT NULL,
+	batch        text   NOT NULL,
+	answers      text   NOT NULL,
+	events       text   NOT NULL,
+	taken        bigint NOT NULL,
+	online_count bigint NOT NULL,
+	PRIMARY KEY (room_id, version)
+);
+
+CREATE TABLE attendee (
+	room_id         text    NOT NULL REFERENCES room (id) ON DELETE CASCADE,
+	user_id         text    NOT NULL,
+	name            text    NOT NULL,
+	guest           boolean NOT NULL,
+	state           text    NOT NULL,
+	seat            bigint,
+	last_seat       bigint  NOT NULL,
+	online          boolean NOT NULL,
+	joined_at       bigint,
+	first_joined_at bigint,
+	left_at         bigint,
+	banned_at       bigint,
+	away_at         bigint,
+	PRIMARY KEY (room_id, user_id),
+	CHECK (seat IS NULL OR (seat > 0 AND state = 'seated'))
+);
+
+CREATE UNIQUE INDEX attendee_seat ON attendee (room_id, seat) WHERE seat IS NOT NULL;
+CREATE INDEX attendee_user ON attendee (user_id);
+
+CREATE TABLE session (
+	room_id         text   NOT NULL REFERENCES room (id) ON DELETE CASCADE,
+	session_id      text   NOT NULL,
+	user_id         text   NOT NULL,
+	instance_id     text   NOT NULL,
+	connected_at    bigint NOT NULL,
+	disconnected_at bigint,
+	PRIMARY KEY (room_id, session_id, connected_at),
+	CHECK (disconnected_at >= connected_at)
+);
+
+CREATE INDEX session_open ON session (room_id, user_id) WHERE disconnected_at IS NULL;
+CREATE INDEX session_instance ON session (instance_id) WHERE disconnected_at IS NULL;
+
+CREATE TABLE instance (
+	id      text   NOT NULL PRIMARY KEY,
+	beat_at bigint NOT NULL,
+	dead_at bigint
+);
+
+-- +goose Down
+
+DROP TABLE instance;
+DROP TABLE session;
+DROP TABLE attendee;
+DROP TABLE room_log;
+DROP TABLE claim;
+DROP TABLE room;

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// Holder is room.Store's.
+func (s *SQLite) Holder(ctx context.Context, claim string) (room.ID, error) {
+	ids, err := list(ctx, s, scanID, selectHolder, claim)
+	if err == nil && len(ids) == 0 {
+		err = room.ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("read a claim: %w", err)
+	}
+	return ids[0], nil
+}
+
+// Due is room.Store's.
+func (s *SQLite) Due(ctx context.Context, at time.Time, limit int) ([]room.ID, error) {
+	ids, err := list(ctx, s, scanID, `SELECT id FROM room WHERE due_at <= $1 ORDER BY due_at LIMIT $2`, at.UnixMilli(), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the due rooms: %w", err)
+	}
+	return ids, nil
+}
+
+// Beat is room.Store's.
+func (s *SQLite) Beat(ctx context.Context, instance room.InstanceID) (time.Time, error) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return time.Time{}, fmt.Errorf("beat: %w", context.Cause(ctx))
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	_, err := s.writer.exec(context.WithoutCancel(ctx), `
+		INSERT INTO instance (id, beat_at) VALUES ($1, $2)
+		ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at`, instance, millis(now))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("beat: %w", err)
+	}
+	return now, nil
+}
+
+// Orphans is room.Store's. The folder is locked, so that every instance but
+// the living one is gone.
+func (s *SQLite) Orphans(ctx context.Context, living room.InstanceID) ([]room.Orphan, error) {
+	orphans, err := list(ctx, s, func(rows *sql.Rows) (room.Orphan, error) {
+		var o room.Orphan
+		return o, rows.Scan(&o.Room, &o.Instance, moment{&o.BeatAt})
+	}, `
+		SELECT s.room_id, s.instance_id, coalesce(i.beat_at, max(s.connected_at))
+		FROM session s LEFT JOIN instance i ON i.id = s.instance_id
+		WHERE s.disconnected_at IS NULL AND s.instance_id <> $1
+		GROUP BY s.room_id, s.instance_id, i.beat_at
+		ORDER BY s.room_id, s.instance_id`, living)
+	if err != nil {
+		return nil, fmt.Errorf("read the orphans: %w", err)
+	}
+	return orphans, nil
+}
+
+// Rooms returns an instructor's rooms, the newest first, at most limit, of
+// those older than the given one; an empty id begins with the newest.
+func (s *SQLite) Rooms(ctx context.Context, instructor room.UserID, before room.ID, limit int) ([]room.Header, error) {
+	headers, err := list(ctx, s, scanHeader,
+		selectRoom+`WHERE instructor_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3`, instructor, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the rooms of %s: %w", instructor, err)
+	}
+	return headers, nil
+}
+
+// Places returns the places that a person has in rooms that are not closed,
+// the newest room first.
+func (s *SQLite) Places(ctx context.Context, user room.UserID) ([]room.Place, error) {
+	places, err := list(ctx, s, func(rows *sql.Rows) (room.Place, error) {
+		var p room.Place
+		return p, rows.Scan(&p.Room, &p.State, &p.Seat)
+	}, `
+		SELECT a.room_id, a.state, coalesce(a.seat, 0) FROM attendee a JOIN room r ON r.id = a.room_id
+		WHERE a.user_id = $1 AND a.state IN ('seated', 'waiting', 'pending') AND r.status <> 'closed'
+		ORDER BY a.room_id DESC`, user)
+	if err != nil {
+		return nil, fmt.Errorf("read the places of %s: %w", user, err)
+	}
+	return places, nil
+}
+
+// History returns what the attendance record of a room is made of: of the
+// people, those who ever had a place, without their sessions. It returns
+// room.ErrNotFound if there is no such room.
+func (s *SQLite) History(ctx context.Context, id room.ID) (*room.History, error) {
+	var h room.History
+	err := s.snapshot(ctx, id, func(tx *sql.Tx) (err error) {
+		if h.Room, err = loadHeader(ctx, tx, id); err != nil {
+			return err
+		}
+		if h.People, err = loadPeople(ctx, tx, id, `AND first_joined_at IS NOT NULL ORDER BY first_joined_at, user_id`); err != nil {
+			return err
+		}
+		if h.Stays, err = loadStays(ctx, tx, id); err != nil {
+			return err
+		}
+		h.Points, err = loadPoints(ctx, tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &h, nil
+}
+
+func loadStays(ctx context.Context, tx *sql.Tx, id room.ID) ([]room.Stay, error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT user_id, connected_at, disconnected_at FROM session
+		WHERE room_id = $1 ORDER BY connected_at, session_id`, id)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(rows *sql.Rows) (room.Stay, error) {
+		var s room.Stay
+		return s, rows.Scan(&s.User, moment{&s.From}, moment{&s.To})
+	})
+}
+
+func loadPoints(ctx context.Context, tx *sql.Tx, id room.ID) ([]room.Point, error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT at, taken, online_count FROM room_log WHERE room_id = $1 ORDER BY version`, id)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(rows *sql.Rows) (room.Point, error) {
+		var p room.Point
+		return p, rows.Scan(moment{&p.At}, &p.Taken, &p.Online)
+	})
+}
+
+// list returns what one query finds.
+func list[T any](ctx context.Context, s *SQLite, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scan)
+}
+
+func scanID(rows *sql.Rows) (room.ID, error) {
+	var id room.ID
+	return id, rows.Scan(&id)
+}
+
+// A moment scans a time that millis wrote.
+type moment struct{ at *time.Time }
+
+func (m moment) Scan(value any) error {
+	switch v := value.(type) {
+	case nil:
+		*m.at = time.Time{}
+	case int64:
+		*m.at = time.UnixMilli(v).UTC()
+	default:
+		return fmt.Errorf("a time in milliseconds is a %T", value)
+	}
+	return nil
+}

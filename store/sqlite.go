@@ -1,0 +1,167 @@
+// Package store keeps rooms and carries what is said about them between
+// Registrars: SQLite is the room.Store of an instance that works alone, Local
+// its room.Queue, room.Locker and room.Bus. What every implementation promises
+// is a test in storetest.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+var _ room.Store = (*SQLite)(nil)
+
+// readers is how many reads may run at once: enough that a slow export does
+// not hold up a join, few enough to share the memory of a small machine.
+const readers = 4
+
+// SQLite is a room.Store in one folder, which no other SQLite can open at the
+// same time. What it has answered survives the loss of the process and of the
+// machine's power. Call Migrate before anything else.
+type SQLite struct {
+	folder string
+	log    *slog.Logger
+	lock   *os.File
+	read   *sql.DB
+
+	turn   chan struct{} // holds one token while writer is in use
+	writer *writer       // owned by whoever put the token into turn
+
+	mu      sync.Mutex
+	waiting []*saving // guarded by mu; in order of arrival
+}
+
+// OpenSQLite opens the store in the given folder and makes the folder if there
+// is none. It fails if another process has it open.
+func OpenSQLite(ctx context.Context, folder string, log *slog.Logger) (*SQLite, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, fmt.Errorf("open the data folder: %w", err)
+	}
+	lock, err := lockFolder(folder)
+	if err != nil {
+		return nil, err
+	}
+	s := &SQLite{folder: folder, log: log, lock: lock, turn: make(chan struct{}, 1)}
+	if err := s.open(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open the store in %s: %w", folder, err)
+	}
+	return s, nil
+}
+
+func (s *SQLite) open(ctx context.Context) error {
+	var err error
+	if s.writer, err = openWriter(ctx, s.address()); err != nil {
+		return err
+	}
+	if s.read, err = sql.Open("sqlite", s.address("query_only(1)")); err != nil {
+		return err
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return s.read.PingContext(ctx)
+}
+
+// address returns the data source name.
+func (s *SQLite) address(pragmas ...string) string {
+	pragmas = append(pragmas,
+		"busy_timeout(5000)", // ms: longer than any other process looks at the file
+		"journal_mode(WAL)",
+		"synchronous(FULL)", // in WAL mode nothing less waits for the disk at every commit
+		"foreign_keys(1)",
+		"temp_store(MEMORY)",       // what undoes one step of a group
+		"cache_size(-32768)",       // KiB: the indexes of a day's rooms
+		"wal_autocheckpoint(4096)", // pages: 16 MiB, so that a page that many joins touch is copied once
+	)
+	return (&url.URL{
+		Scheme:   "file",
+		Path:     filepath.Join(s.folder, "lectern.db"),
+		RawQuery: url.Values{"_pragma": pragmas}.Encode(),
+	}).String()
+}
+
+// Close ends the store once the save in progress is done, and frees the
+// folder.
+func (s *SQLite) Close() error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// Ping tells whether the store can be read.
+func (s *SQLite) Ping(ctx context.Context) error {
+	var n int
+	return s.read.QueryRowContext(ctx, `SELECT count(*) FROM instance`).Scan(&n)
+}
+
+// Migrate brings the schema up to this program's.
+func (s *SQLite) Migrate(ctx context.Context) error {
+	return s.schema(func(p *goose.Provider) error {
+		results, err := p.Up(ctx)
+		for _, r := range results {
+			s.log.InfoContext(ctx, "schema migrated", "migration", r.Source.Path, "took", r.Duration)
+		}
+		return err
+	})
+}
+
+// Pending returns the names of the migrations that Migrate would carry out.
+func (s *SQLite) Pending(ctx context.Context) ([]string, error) {
+	var pending []string
+	err := s.schema(func(p *goose.Provider) error {
+		status, err := p.Status(ctx)
+		for _, m := range status {
+			if m.State == goose.StatePending {
+				pending = append(pending, m.Source.Path)
+			}
+		}
+		return err
+	})
+	return pending, err
+}
+
+// schema calls f on a connection of its own.
+func (s *SQLite) schema(f func(*goose.Provider) error) error {
+	db, err := sql.Open("sqlite", s.address())
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", s.folder, err)
+	}
+	defer db.Close()
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", s.folder, err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("migrate %s: %w", s.folder, err)
+	}
+	if err := f(provider); err != nil {
+		return fmt.Errorf("migrate %s: %w", s.folder, err)
+	}
+	return nil
+}

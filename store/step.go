@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+const (
+	insertRoom = `
+		INSERT INTO room (id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
+			status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		ON CONFLICT (id) DO NOTHING`
+
+	updateRoom = `
+		UPDATE room SET version = $2, at = $3, title = $4, instructor_id = $5, instructor_name = $6, code = $7,
+			renewals = $8, capacity = $9, status = $10, options = $11, opened_at = $12, closed_at = $13,
+			taken = $14, waiting = $15, pending = $16, online_count = $17, due_at = $18
+		WHERE id = $1 AND version = $2 - 1`
+
+	insertEntry = `
+		INSERT INTO room_log (room_id, version, at, batch, answers, events, taken, online_count)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+	selectBatch = `SELECT batch FROM room_log WHERE room_id = $1 AND version = $2`
+
+	insertClaim  = `INSERT INTO claim (key, room_id) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING`
+	deleteClaim  = `DELETE FROM claim WHERE key = $1 AND room_id = $2`
+	selectHolder = `SELECT room_id FROM claim WHERE key = $1`
+
+	freeSeat = `UPDATE attendee SET seat = NULL WHERE room_id = $1 AND user_id = $2`
+
+	insertAttendees = `
+		INSERT INTO attendee (room_id, user_id, name, guest, state, seat, last_seat, online,
+			joined_at, first_joined_at, left_at, banned_at, away_at)
+		VALUES `
+	keepAttendees = `
+		ON CONFLICT (room_id, user_id) DO UPDATE SET
+			name = excluded.name, guest = excluded.guest, state = excluded.state, seat = excluded.seat,
+			last_seat = excluded.last_seat, online = excluded.online, joined_at = excluded.joined_at,
+			first_joined_at = excluded.first_joined_at, left_at = excluded.left_at,
+			banned_at = excluded.banned_at, away_at = excluded.away_at`
+	attendeeColumns = 13
+)
+
+// save writes one step. It returns nil without writing if the very step is
+// saved already.
+func (w *writer) save(ctx context.Context, step *room.Step) error {
+	if saved, err := w.saveRoom(ctx, step); saved || err != nil {
+		return err
+	}
+	if err := w.saveClaims(ctx, step); err != nil {
+		return err
+	}
+	if err := w.saveEntry(ctx, step); err != nil {
+		return err
+	}
+	if err := w.savePeople(ctx, step); err != nil {
+		return err
+	}
+	return w.saveSessions(ctx, step)
+}
+
+func (w *writer) saveRoom(ctx context.Context, step *room.Step) (saved bool, err error) {
+	r := &step.Room
+	options, err := json.Marshal(r.Options)
+	if err != nil {
+		return false, err
+	}
+	query := updateRoom
+	if step.Entry.Version == 1 {
+		query = insertRoom
+	}
+	n, err := w.exec(ctx, query, r.ID, step.Entry.Version, millis(r.At), r.Title, r.Instructor.User, r.Instructor.Name,
+		r.Code, r.Renewals, r.Capacity, r.Status, string(options), millis(r.OpenedAt), millis(r.ClosedAt),
+		r.Taken, r.Waiting, r.Pending, r.Online, millis(r.DueAt))
+	if err != nil || n == 1 {
+		return false, err
+	}
+	var batch string
+	found, err := w.find(ctx, selectBatch, &batch, r.ID, step.Entry.Version)
+	switch {
+	case err != nil:
+		return false, err
+	case found && batch == step.Entry.Batch:
+		return true, nil
+	}
+	return false, room.ErrStale
+}
+
+func (w *writer) saveClaims(ctx context.Context, step *room.Step) error {
+	for _, key := range step.Release {
+		if _, err := w.exec(ctx, deleteClaim, key, step.Room.ID); err != nil {
+			return err
+		}
+	}
+	for _, key := range step.Claim {
+		if err := w.claim(ctx, step.Room.ID, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) claim(ctx context.Context, id room.ID, key string) error {
+	n, err := w.exec(ctx, insertClaim, key, id)
+	if err != nil || n == 1 {
+		return err
+	}
+	var holder room.ID
+	if _, err := w.find(ctx, selectHolder, &holder, key); err != nil {
+		return err
+	}
+	if holder != id {
+		return &room.Claimed{Key: key, Holder: holder}
+	}
+	return nil
+}
+
+func (w *writer) saveEntry(ctx context.Context, step *room.Step) error {
+	e := &step.Entry
+	answers, err := json.Marshal(e.Answers)
+	if err != nil {
+		return err
+	}
+	nameless := make([]room.Event, len(e.Events))
+	for i, event := range e.Events {
+		event.Name = ""
+		nameless[i] = event
+	}
+	events, err := json.Marshal(nameless)
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(ctx, insertEntry, e.Room, e.Version, millis(e.At), e.Batch, string(answers), string(events),
+		step.Room.Taken, step.Room.Online)
+	return err
+}
+
+// savePeople frees the seats of those who left before it gives any: nothing
+// else frees a seat, and the step may give it to another or to the same.
+func (w *writer) savePeople(ctx context.Context, step *room.Step) error {
+	for _, e := range step.Entry.Events {
+		if e.Type == room.EventLeft {
+			if _, err := w.exec(ctx, freeSeat, step.Room.ID, e.User); err != nil {
+				return err
+			}
+		}
+	}
+	rows := make([]any, 0, len(step.People)*attendeeColumns)
+	for _, p := range step.People {
+		rows = appendAttendee(rows, step.Room.ID, p)
+	}
+	return w.insert(ctx, insertAttendees, attendeeColumns, keepAttendees, rows)
+}
+
+func appendAttendee(rows []any, id room.ID, p *room.Person) []any {
+	seat := any(p.Seat)
+	if p.Seat == 0 {
+		seat = nil
+	}
+	return append(rows, id, p.User, p.Name, p.Guest, p.State, seat, p.LastSeat, p.Online,
+		millis(p.JoinedAt), millis(p.FirstJoinedAt), millis(p.LeftAt), millis(p.BannedAt), millis(p.AwayAt))
+}
+
+// millis is a time as the tables have it; the zero time is NULL.
+func millis(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}

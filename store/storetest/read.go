@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+func versions(entries []room.Entry) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for _, e := range entries {
+			if !yield(e.Version) {
+				return
+			}
+		}
+	}
+}
+
+func entries(t *testing.T, s Store) {
+	ctx := t.Context()
+	l := begin(t, s, 9)
+	l.now = noon.Add(time.Minute)
+	l.do(l.joinOn("Ann", "a1", "i1"), l.join("Bob"), room.Command{Type: room.CommandJoin, By: student("Eve"), Code: "WRONG"})
+	l.now = noon.Add(2 * time.Minute)
+	title, most, guests := "Waves", 60, false
+	l.do(leave("Bob"), room.Command{Type: room.CommandUpdate, By: lecturer, Change: &room.Change{
+		Title: &title, Options: &room.OptionsEdit{MaxMinutes: &most, Guests: &guests}, Code: room.NewCode(),
+	}})
+
+	got, err := s.Entries(ctx, l.ID, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "all entries", got, l.log)
+	for _, row := range []struct {
+		after    int64
+		limit    int
+		from, to int // of l.log
+	}{{1, 100, 1, 3}, {0, 2, 0, 2}, {2, 1, 2, 3}, {3, 100, 3, 3}, {99, 100, 3, 3}} {
+		got, err := s.Entries(ctx, l.ID, row.after, row.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, fmt.Sprintf("entries after %d, at most %d", row.after, row.limit), append([]room.Entry{}, got...), append([]room.Entry{}, l.log[row.from:row.to]...))
+	}
+	for since, from := range map[time.Duration]int{0: 0, 1: 1, time.Minute: 1, time.Minute + 1: 2, time.Hour: 3} {
+		_, tail, err := s.Load(ctx, l.ID, noon.Add(since))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, fmt.Sprint("entries since ", since), append([]room.Entry{}, tail...), append([]room.Entry{}, l.log[from:]...))
+	}
+
+	renamed := l.join("Ann")
+	renamed.By.Name = "Anna"
+	l.do(renamed)
+	l.check()
+	l.log[1].Events[0].Name = "Anna" // a person's name is the present one everywhere
+	got, err = s.Entries(ctx, l.ID, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "all entries after a renaming", got, l.log)
+}
+
+func due(t *testing.T, s Store) {
+	ctx := t.Context()
+	minutes := []int{30, 10, 20, 40}
+	ids := make([]room.ID, len(minutes))
+	for i, m := range minutes {
+		l := begin(t, s, 2)
+		l.do(room.Command{Type: room.CommandUpdate, By: lecturer, Change: &room.Change{Options: &room.OptionsEdit{MaxMinutes: &m}}})
+		if m == 20 {
+			l.do(closing())
+		}
+		ids[i] = l.ID
+	}
+	for _, row := range []struct {
+		minute, limit int
+		want          []room.ID
+	}{
+		{9, 9, []room.ID{}},
+		{10, 9, []room.ID{ids[1]}},
+		{35, 9, []room.ID{ids[1], ids[0]}},
+		{99, 2, []room.ID{ids[1], ids[0]}},
+		{99, 9, []room.ID{ids[1], ids[0], ids[3]}},
+	} {
+		got, err := s.Due(ctx, noon.Add(time.Duration(row.minute)*time.Minute), row.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, fmt.Sprintf("due after %d minutes, at most %d", row.minute, row.limit), append([]room.ID{}, got...), row.want)
+	}
+}
+
+func orphans(t *testing.T, s Store) {
+	ctx := t.Context()
+	beat, err := s.Beat(ctx, "gone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Beat(ctx, "living"); err != nil {
+		t.Fatal(err)
+	}
+	if off := time.Since(beat).Abs(); off > time.Minute || beat.Location() != time.UTC {
+		t.Fatalf("the store's time %v is off by %v", beat, off)
+	}
+	l := begin(t, s, 9)
+	l.do(l.joinOn("Ann", "a1", "living"), l.joinOn("Bob", "b1", "gone"), l.joinOn("Bob", "b2", "gone"))
+	l.now = noon.Add(time.Minute)
+	l.do(l.joinOn("Cleo", "c1", "silent"), l.joinOn("Dan", "d1", "ended"))
+	l.do(disconnect("Dan", "d1", time.Time{}))
+
+	got, err := s.Orphans(ctx, "living")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "orphans", got, []room.Orphan{
+		{Room: l.ID, Instance: "gone", BeatAt: beat},
+		{Room: l.ID, Instance: "silent", BeatAt: l.now},
+	})
+	l.do(closing())
+	got, err = s.Orphans(ctx, "living")
+	if err != nil || len(got) > 0 {
+		t.Fatalf("orphans of a closed room: %v, %v", got, err)
+	}
+}
+
+func rooms(t *testing.T, s Store) {
+	ctx := t.Context()
+	var newest []room.Header
+	for i := range 5 {
+		l := &lecture{TB: t, store: s, now: noon.Add(time.Duration(i) * time.Second)}
+		l.Room = &room.Room{Header: room.Header{ID: room.NewID(l.now)}}
+		by, title, seats := lecturer, fmt.Sprint("Lecture ", i), 10
+		if i == 2 {
+			by.User = "another"
+		}
+		l.do(room.Command{Type: room.CommandOpen, By: by, Change: &room.Change{Title: &title, Capacity: &seats, Code: room.NewCode()}})
+		if i != 2 {
+			newest = append([]room.Header{l.Header}, newest...)
+		}
+	}
+	first, err := s.Rooms(ctx, lecturer.User, "", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the first page", first, newest[:3])
+	rest, err := s.Rooms(ctx, lecturer.User, first[2].ID, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the second page", rest, newest[3:])
+	if none, err := s.Rooms(ctx, "nobody", "", 3); err != nil || len(none) > 0 {
+		t.Fatalf("rooms of nobody: %v, %v", none, err)
+	}
+}
+
+func places(t *testing.T, s Store) {
+	a, b, closed, left := begin(t, s, 2), begin(t, s, 2), begin(t, s, 2), begin(t, s, 2)
+	for _, l := range []*lecture{a, closed, left} {
+		l.do(l.join("Ann"))
+	}
+	b.do(b.join("Bob"), b.join("Ann"))
+	closed.do(closing())
+	left.do(leave("Ann"))
+
+	got, err := s.Places(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []room.Place{{Room: a.ID, State: room.Seated, Seat: 1}, {Room: b.ID, State: room.Seated, Seat: 2}}
+	if a.ID < b.ID {
+		want[0], want[1] = want[1], want[0]
+	}
+	same(t, "places", got, want)
+}
