@@ -1,0 +1,319 @@
+package hub
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// bodyTakesAtMost is how long a client may take to send a request's body: 32
+// KiB over a bad mobile network.
+const bodyTakesAtMost = 5 * time.Second
+
+// An api answers the HTTP calls of the protocol and describes them. It is
+// static after construction but for health.
+type api struct {
+	*Hub
+	routes      *http.ServeMux
+	huma        huma.API
+	health      health
+	description []byte // of the API, as OpenAPI has it
+}
+
+// Handler returns what answers /v1, /openapi.json, /healthz and /readyz. The
+// metrics read from it, so that there is one for each Hub.
+func (h *Hub) Handler() http.Handler {
+	a := &api{Hub: h, routes: http.NewServeMux(), health: health{archive: h.Archive}}
+	a.huma = humago.New(a.routes, described(h.Version))
+	a.addCalls()
+	a.description = a.describe()
+	a.routes.HandleFunc("GET /v1/socket", h.socketHandler)
+	a.routes.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(a.description)
+	})
+	h.Metrics.shown.Store(a)
+	return a.measured(h.Guard(http.HandlerFunc(a.route)))
+}
+
+// addCalls registers and describes every call.
+func (a *api) addCalls() {
+	a.addPassportCalls()
+	a.addRoomCalls()
+	a.addPeopleCalls()
+	a.addAttendanceCall()
+	a.addProbes()
+}
+
+// Guard refuses requests under a name, or from pages, that are not allowed,
+// before anything else is looked at. Probes come under any name.
+func (h *Hub) Guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+			if err := h.Allow.check(r); err != nil {
+				h.writeProblem(w, r, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// measured counts what was answered, and keeps answers out of caches: they
+// are one person's, of one moment.
+func (a *api) measured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		seen := &observed{ResponseWriter: w, status: http.StatusOK}
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(seen, r)
+		route := r.Pattern
+		if route == "" {
+			route = "none"
+		}
+		a.Metrics.answered(route, seen.status, began)
+	})
+}
+
+// An observed answer remembers its status.
+type observed struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *observed) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *observed) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// route calls what answers a request, and makes problems of the mux's own
+// answers to those that nothing does.
+func (a *api) route(w http.ResponseWriter, r *http.Request) {
+	answer, pattern := a.routes.Handler(r)
+	if pattern != "" {
+		a.routes.ServeHTTP(w, r)
+		return
+	}
+	unmatched := &unanswered{header: http.Header{}}
+	answer.ServeHTTP(unmatched, r)
+	if unmatched.status == http.StatusMethodNotAllowed {
+		allowed := unmatched.header.Get("Allow")
+		w.Header().Set("Allow", allowed)
+		writeRefusal(w, unmatched.status, room.BadField("method", allowed))
+		return
+	}
+	a.writeProblem(w, r, errNoCall)
+}
+
+var errNoCall = &room.Refusal{Code: room.CodeNotFound, Message: "no such call: see /openapi.json"}
+
+// An unanswered request has headers and a status, but no body.
+type unanswered struct {
+	header http.Header
+	status int
+}
+
+func (u *unanswered) Header() http.Header         { return u.header }
+func (u *unanswered) WriteHeader(status int)      { u.status = status }
+func (u *unanswered) Write(b []byte) (int, error) { return len(b), nil }
+
+// A call is one HTTP request on its way through the API.
+type call struct {
+	w http.ResponseWriter
+	r *http.Request
+	visitor
+	request // its body, if the operation has one
+}
+
+// handle has do answer an operation's requests, once their passports and
+// their bodies have been read.
+func (a *api) handle(o operation, do func(*call) error) {
+	op := a.document(o)
+	a.huma.Adapter().Handle(op, func(ctx huma.Context) {
+		began := time.Now()
+		c := &call{}
+		c.r, c.w = humago.Unwrap(ctx)
+		err := a.prepare(c, o)
+		if c.Type = o.Type; err == nil {
+			err = do(c)
+		}
+		if c.Type != "" {
+			a.Metrics.called(c.Type, began, err)
+		}
+		if err != nil {
+			a.writeProblem(c.w, c.r, err)
+		}
+	})
+}
+
+// answer is handle for operations that answer with a T.
+func answer[T any](a *api, o operation, do func(*call) (status int, body T, err error)) {
+	o.answer = a.schemaOf(new(T))
+	a.handle(o, func(c *call) error {
+		status, body, err := do(c)
+		if err == nil {
+			writeJSON(c.w, "application/json", status, body)
+		}
+		return err
+	})
+}
+
+func (a *api) prepare(c *call, o operation) (err error) {
+	if !o.Public {
+		if c.visitor, err = a.visitor(c.r, false); err != nil {
+			return err
+		}
+	}
+	if o.Body != nil || c.r.ContentLength != 0 {
+		err = c.read(o.Body != nil)
+	}
+	return err
+}
+
+// read reads the body, and refuses what a page of another site could send
+// without being asked for its origin.
+func (c *call) read(wanted bool) error {
+	media, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return room.BadField("Content-Type", "application/json")
+	}
+	if !wanted {
+		return nil
+	}
+	data, err := c.body()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return room.BadField("", "a body of at most 32 KiB")
+	case err != nil || !utf8.Valid(data):
+		return room.BadField("", "one JSON object, in UTF-8")
+	}
+	c.request, err = parseRequest(data)
+	return err
+}
+
+// body reads the whole body. The deadline of one that does not come stays, so
+// that the server does not wait for the rest either.
+func (c *call) body() ([]byte, error) {
+	control := http.NewResponseController(c.w)
+	control.SetReadDeadline(time.Now().Add(bodyTakesAtMost))
+	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxMessage))
+	if err == nil {
+		control.SetReadDeadline(time.Time{})
+	}
+	return data, err
+}
+
+// lead returns the command of a call about the room in the path that only its
+// instructor may make.
+func (c *call) lead() (room.Command, error) {
+	id := c.r.PathValue("id")
+	c.Room = &id
+	return c.leading(c.passport.Caller)
+}
+
+// do has a command carried out, and calls see with the room as it left it.
+func (a *api) do(c *call, command room.Command, see func(*room.Room)) (room.Answer, error) {
+	done, err := a.Registrar.Do(c.r.Context(), command, func(r *room.Room, _ *room.Entry) { see(r) })
+	return done, in(err, command.Room)
+}
+
+// look calls see with the room in the path if the caller may know of it.
+func (a *api) look(c *call, may func(*room.Room) bool, see func(*room.Room)) error {
+	id, err := checkRoomID(c.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	allowed := false
+	err = a.Registrar.View(c.r.Context(), id, func(v room.View) {
+		if allowed = may(v.Room); allowed {
+			see(v.Room)
+		}
+	})
+	if err == nil && !allowed {
+		return room.ErrNotFound
+	}
+	return err
+}
+
+// archived reads what only the store knows.
+func archived[T any](a *api, c *call, step string, read func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(c.r.Context(), requestTakesAtMost)
+	defer cancel()
+	found, err := read(ctx)
+	var refusal *room.Refusal
+	if err == nil || errors.As(err, &refusal) {
+		return found, err
+	}
+	a.Log.WarnContext(ctx, "the store did not answer", "step", step, "err", err)
+	return found, room.ErrUnavailable
+}
+
+// A page says which part of a list is asked for.
+type page struct {
+	limit int
+	after string // the key of the last item of the page before
+}
+
+func (c *call) page() (page, error) {
+	p := page{limit: 100}
+	query := c.r.URL.Query()
+	if query.Has("limit") {
+		n, err := strconv.Atoi(query.Get("limit"))
+		if err != nil || n < 1 || n > 500 {
+			return p, room.BadField("limit", "1 to 500")
+		}
+		p.limit = n
+	}
+	after, err := base64.RawURLEncoding.DecodeString(query.Get("cursor"))
+	if err != nil {
+		return p, errCursor
+	}
+	p.after = string(after)
+	return p, nil
+}
+
+var errCursor = room.BadField("cursor", "the next_cursor of the page before")
+
+// A list is one page of a list.
+type list[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next_cursor" doc:"The cursor of the next page; null at the end."`
+}
+
+// cut makes a page of items that follow p.after; if there are too many, the
+// rest is for the next one.
+func cut[T any](p page, items []T, key func(T) string) list[T] {
+	if len(items) <= p.limit {
+		return list[T]{Items: append([]T{}, items...)}
+	}
+	items = items[:p.limit]
+	next := base64.RawURLEncoding.EncodeToString([]byte(key(items[len(items)-1])))
+	return list[T]{Items: items, Next: &next}
+}
+
+// follow returns those of items, which are in the order of their keys, that
+// follow p.after.
+func follow[T any](p page, items []T, key func(T) string) []T {
+	first := slices.IndexFunc(items, func(item T) bool { return key(item) > p.after })
+	if first < 0 {
+		return nil
+	}
+	return items[first:]
+}

@@ -1,0 +1,106 @@
+package hub
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const (
+	// storePatience is how long an instance stays ready without its store: a
+	// restart of the store must not take every instance out of the balancer.
+	storePatience = 30 * time.Second
+	// lookEvery spares the store most of what probes ask.
+	lookEvery = time.Second
+	// lookTakesAtMost is well under what balancers give a probe.
+	lookTakesAtMost = time.Second
+)
+
+// A health knows whether the store answers. It asks when it is asked.
+type health struct {
+	archive Archive
+
+	mu     sync.Mutex // guards all below; held over the store's answer
+	asked  time.Time
+	up     bool
+	lostAt time.Time // when it ceased to answer; zero: it never has answered
+}
+
+// look tells whether the store answers, and whether it does or did so not
+// long ago.
+func (s *health) look(ctx context.Context) (up, usable bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if now.Sub(s.asked) >= lookEvery {
+		was := s.up
+		s.asked, s.up = now, s.ask(ctx)
+		if was && !s.up {
+			s.lostAt = now
+		}
+	}
+	return s.up, s.up || now.Sub(s.lostAt) < storePatience
+}
+
+// ask is not cut short by a prober that goes away: others rely on the answer.
+func (s *health) ask(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTakesAtMost)
+	defer cancel()
+	return s.archive.Ping(ctx) == nil
+}
+
+type liveness struct {
+	Status  string `json:"status" enum:"live"`
+	Version string `json:"version" doc:"Of the program."`
+}
+
+// A readiness names each part that an instance needs to be of use.
+type readiness struct {
+	Ready bool  `json:"ready"`
+	Parts parts `json:"parts"`
+}
+
+type parts struct {
+	Store   string `json:"store" enum:"up,away" doc:"away: it does not answer; for 30 s that alone does not make the instance unready."`
+	Sockets string `json:"sockets" enum:"open,draining" doc:"draining: the instance is going away."`
+}
+
+func (a *api) live(*call) (int, liveness, error) {
+	return http.StatusOK, liveness{Status: "live", Version: a.Version}, nil
+}
+
+func (a *api) ready(c *call) (int, readiness, error) {
+	up, usable := a.health.look(c.r.Context())
+	draining := a.Draining()
+	status := readiness{Ready: usable && !draining, Parts: parts{Store: "up", Sockets: "open"}}
+	if !up {
+		status.Parts.Store = "away"
+	}
+	if draining {
+		status.Parts.Sockets = "draining"
+	}
+	if !status.Ready {
+		return http.StatusServiceUnavailable, status, nil
+	}
+	return http.StatusOK, status, nil
+}
+
+func (a *api) addProbes() {
+	answer(a, operation{
+		Operation: huma.Operation{
+			OperationID: "healthz", Method: http.MethodGet, Path: "/healthz", Tags: []string{"operation"},
+			Summary: "Live", Description: "Answers as long as the process does.",
+		},
+		Public: true,
+	}, a.live)
+	answer(a, operation{
+		Operation: huma.Operation{
+			OperationID: "readyz", Method: http.MethodGet, Path: "/readyz", Tags: []string{"operation"},
+			Summary: "Ready", Description: "503 while the instance is going away, or when its store has been gone for 30 s. The body names each part.",
+		},
+		Also: []int{http.StatusServiceUnavailable}, Public: true,
+	}, a.ready)
+}

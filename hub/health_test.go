@@ -1,0 +1,57 @@
+package hub
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestHealthz(t *testing.T) {
+	s := newSchool(t)
+	s.archive.setAway(true) // which is no reason to be restarted
+	if got := s.must(http.StatusOK, "GET", "/healthz", "", nil); got.text != `{"status":"live","version":"1.2.3"}`+"\n" {
+		t.Errorf("live: %s", got.text)
+	}
+}
+
+func TestReadyz(t *testing.T) {
+	s := newSchool(t)
+	if got := s.must(http.StatusOK, "GET", "/readyz", "", nil); got.text != `{"ready":true,"parts":{"store":"up","sockets":"open"}}`+"\n" {
+		t.Errorf("ready: %s", got.text)
+	}
+	s.hub.mu.Lock()
+	s.hub.draining = true
+	s.hub.mu.Unlock()
+	if got := s.must(http.StatusServiceUnavailable, "GET", "/readyz", "", nil); got.text != `{"ready":false,"parts":{"store":"up","sockets":"draining"}}`+"\n" {
+		t.Errorf("draining: %s", got.text)
+	}
+}
+
+func TestReadyUntilTheStoreHasBeenGoneForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &archive{away: true}
+		h := &health{archive: store}
+		look := func(what string, up, usable bool) {
+			t.Helper()
+			if gotUp, gotUsable := h.look(t.Context()); gotUp != up || gotUsable != usable {
+				t.Errorf("%s: up %v, usable %v, want %v, %v", what, gotUp, gotUsable, up, usable)
+			}
+		}
+		look("not there yet", false, false)
+		store.setAway(false)
+		look("within the same second", false, false)
+		time.Sleep(time.Second)
+		look("there", true, true)
+		time.Sleep(time.Hour)
+		store.setAway(true)
+		look("away after an hour without a probe", false, true)
+		time.Sleep(30*time.Second - time.Millisecond)
+		look("away for just under 30 s", false, true)
+		time.Sleep(time.Millisecond)
+		look("away for 30 s", false, false)
+		store.setAway(false)
+		time.Sleep(time.Second)
+		look("back", true, true)
+	})
+}

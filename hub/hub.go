@@ -1,0 +1,240 @@
+// Package hub is everything that people talk to: the sockets, who sits where
+// on this instance, what each is told, and the HTTP API. It asks package room
+// and shows what comes of it; it decides nothing about a room itself.
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// sweepEvery is how precisely passports expire and silent peers are noticed:
+// well under the second that people can tell.
+const sweepEvery = 250 * time.Millisecond
+
+// An Archive answers what only the store knows. Its errors are refusals, or
+// mean that the store cannot be reached.
+type Archive interface {
+	// Rooms returns an instructor's rooms, newest first, those older than
+	// before ("": all), at most limit.
+	Rooms(ctx context.Context, instructor room.UserID, before room.ID, limit int) ([]room.Header, error)
+	// Places returns a person's places in rooms that are not closed.
+	Places(ctx context.Context, user room.UserID) ([]room.Place, error)
+	// History returns what the attendance record is made of.
+	History(ctx context.Context, id room.ID) (*room.History, error)
+	// Ping tells whether the store answers.
+	Ping(ctx context.Context) error
+}
+
+// Config is what a Hub is made of. All fields are required.
+type Config struct {
+	Registrar *room.Registrar
+	Archive   Archive
+	Keys      *room.Keyring
+	Allow     *Allowlist
+	Proxies   Proxies
+	Guests    bool // guest sign-in
+	Limits    Limits
+	Metrics   *Metrics
+	Log       *slog.Logger
+	Version   string // of the program, for the API's description
+}
+
+// A Hub holds the sockets of one instance.
+type Hub struct {
+	Config
+	flush   *flusher
+	guesses *guesses
+	codes   codeCache
+	sockets sync.WaitGroup // one for each live socket's goroutine
+
+	mu       sync.Mutex // guards all below; taken after a room's lock, before a socket's
+	people   map[room.UserID][]*socket
+	address  map[netip.Addr]int
+	draining bool
+
+	halls sync.Map // room.ID → *hall; what is in a hall is guarded by its room's lock
+}
+
+// New makes a Hub. It serves once Run runs.
+func New(c Config) *Hub {
+	return &Hub{
+		Config: c, flush: newFlusher(), guesses: newGuesses(c.Limits.Guesses),
+		people: map[room.UserID][]*socket{}, address: map[netip.Addr]int{},
+	}
+}
+
+// Run looks after the sockets until ctx is done, then tells them that this
+// instance is going away, closes them and waits until they are gone.
+func (h *Hub) Run(ctx context.Context, drain time.Duration) error {
+	flushing, stopFlushing := context.WithCancel(context.WithoutCancel(ctx))
+	var flusher sync.WaitGroup
+	flusher.Go(func() { h.flush.run(flushing) })
+	defer flusher.Wait()
+	defer stopFlushing()
+
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	gone := make(chan struct{})
+	var deadline <-chan time.Time
+	done := ctx.Done()
+	for {
+		select {
+		case now := <-sweep.C:
+			h.sweep(now)
+		case <-done:
+			done, deadline = nil, time.After(drain)
+			h.drain(gone)
+		case <-deadline:
+			h.Log.Warn("sockets that would not go were cut", "sockets", h.cut())
+			deadline = nil
+		case <-gone:
+			return nil
+		}
+	}
+}
+
+// drain tells every socket to come back, elsewhere or later, each at a moment
+// of its own, and closes gone when the last one has left.
+func (h *Hub) drain(gone chan struct{}) {
+	h.mu.Lock()
+	h.draining = true
+	h.mu.Unlock()
+	all := h.all()
+	h.Log.Info("draining", "sockets", len(all))
+	for _, s := range all {
+		// Full jitter over a millisecond a socket, at least a second: a
+		// thousand joins a second are no storm.
+		spread := max(time.Second, time.Duration(len(all))*time.Millisecond)
+		s.conn.offer(frameOf(drainingEvent{"draining", rand.N(spread).Milliseconds()}), false)
+		s.conn.close(closeRestart, "the instance is going away")
+	}
+	go func() {
+		h.sockets.Wait()
+		close(gone)
+	}()
+}
+
+func (h *Hub) cut() int {
+	all := h.all()
+	for _, s := range all {
+		s.conn.drop(closeGoingAway, "the instance went away")
+	}
+	return len(all)
+}
+
+// Draining tells whether this instance is going away.
+func (h *Hub) Draining() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.draining
+}
+
+func (h *Hub) all() []*socket {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []*socket
+	for _, sockets := range h.people {
+		all = append(all, sockets...)
+	}
+	return all
+}
+
+// enter adds a socket, and returns false if its person or its address has too
+// many.
+func (h *Hub) enter(s *socket) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	user := s.user()
+	if len(h.people[user]) >= h.Limits.SocketsPerPerson ||
+		h.Limits.SocketsPerAddress > 0 && h.address[s.address] >= h.Limits.SocketsPerAddress {
+		return false
+	}
+	h.people[user] = append(h.people[user], s)
+	h.address[s.address]++
+	return true
+}
+
+func (h *Hub) exit(s *socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	user := s.user()
+	mine := h.people[user]
+	for i := range mine {
+		if mine[i] == s {
+			mine[i] = mine[len(mine)-1]
+			mine[len(mine)-1] = nil
+			h.people[user] = mine[:len(mine)-1]
+			break
+		}
+	}
+	if len(h.people[user]) == 0 {
+		delete(h.people, user)
+	}
+	if h.address[s.address]--; h.address[s.address] == 0 {
+		delete(h.address, s.address)
+	}
+}
+
+// of calls f with every socket of one person here.
+func (h *Hub) of(user room.UserID, f func(*socket)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.people[user] {
+		f(s)
+	}
+}
+
+func (h *Hub) sweep(now time.Time) {
+	for _, s := range h.all() {
+		s.conn.sweep(now)
+		s.sweep(h.Registrar.Now())
+	}
+	h.guesses.sweep(now)
+}
+
+// socketHandler answers GET /v1/socket. It returns once the connection is
+// upgraded; the socket lives on a goroutine that Run waits for.
+func (h *Hub) socketHandler(w http.ResponseWriter, r *http.Request) {
+	v, err := h.visitor(r, true)
+	if err != nil {
+		h.Metrics.connection("refused")
+		h.writeProblem(w, r, err)
+		return
+	}
+	if !h.begin() {
+		h.Metrics.connection("draining")
+		h.writeProblem(w, r, errDraining)
+		return
+	}
+	conn, err := upgrade(w, r, h.flush)
+	if err != nil {
+		h.Metrics.connection("failed") // the library has answered
+		h.sockets.Done()
+		return
+	}
+	s := &socket{hub: h, conn: conn, passport: v.passport, invite: v.invite, address: v.address, token: room.NewToken()}
+	go func() {
+		defer h.sockets.Done()
+		s.run()
+	}()
+}
+
+var errDraining = &room.Refusal{Code: room.CodeUnavailable, Message: "this instance is going away: try again", RetryAfter: time.Second}
+
+// begin counts a new socket in, unless this instance is going away.
+func (h *Hub) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.draining {
+		h.sockets.Add(1)
+	}
+	return !h.draining
+}

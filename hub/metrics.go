@@ -1,0 +1,237 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// requestTypes are the requests of the protocol. Anything else that a client
+// sends counts as "unknown", so that no client makes up labels.
+var requestTypes = [...]string{
+	"open", "join", "leave", "watch", "unwatch", "update", "start", "admit", "remove", "unban", "close", "renew", "ping",
+}
+
+// Metrics are what an instance tells Prometheus. None has a label for a room
+// or a person.
+type Metrics struct {
+	connections  *prometheus.CounterVec
+	closes       *prometheus.CounterVec
+	commands     *prometheus.CounterVec
+	seconds      *prometheus.HistogramVec
+	passports    *prometheus.CounterVec
+	rateLimited  *prometheus.CounterVec
+	frames       *prometheus.CounterVec
+	httpSeconds  *prometheus.HistogramVec
+	batch        prometheus.Observer
+	saveSeconds  prometheus.Observer
+	lockSeconds  prometheus.Observer
+	conflicts    prometheus.Counter
+	usual        map[string]usualCommand // by type; static
+	unknown      usualCommand
+	shown        atomic.Pointer[api] // what the gauges are read from
+	registration prometheus.Registerer
+}
+
+// A usualCommand holds what is counted of a command that went well, found
+// once.
+type usualCommand struct {
+	typ     string
+	ok      prometheus.Counter
+	seconds prometheus.Observer
+	frames  prometheus.Counter
+}
+
+// NewMetrics makes the metrics and registers them. The registerer puts the
+// prefix lectern_ before their names.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	// From a save on a fast disk to what a client is told to give up after.
+	quick := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
+	m := &Metrics{registration: reg}
+	m.connections = m.counters("connections_total", "Attempts to open a socket.", "result")
+	m.closes = m.counters("closes_total", "Sockets that ended, by close code.", "code")
+	m.commands = m.counters("commands_total", "Requests of sockets and HTTP calls, by what was answered.", "type", "result")
+	m.passports = m.counters("passport_refusals_total", "Passports that were refused.", "reason")
+	m.rateLimited = m.counters("rate_limited_total", "Requests that came too soon.", "what")
+	m.frames = m.counters("frames_total", "Messages of sockets.", "direction", "type")
+	m.seconds = m.histograms("command_seconds", "From a request's arrival to its answer.", quick, "type")
+	m.httpSeconds = m.histograms("http_request_seconds", "From an HTTP request's arrival to its answer.", quick, "route", "status")
+	m.batch = m.histograms("batch_commands", "Commands that were decided and saved as one entry.", prometheus.ExponentialBuckets(1, 2, 11)).WithLabelValues()
+	m.saveSeconds = m.histograms("save_seconds", "What it took to make an entry durable, or to fail.", quick).WithLabelValues()
+	m.lockSeconds = m.histograms("lock_seconds", "What it took to try for a room's lock.", quick).WithLabelValues()
+	m.conflicts = m.counters("save_conflicts_total", "Entries that were decided again because the room had moved on.").WithLabelValues()
+	m.usual = map[string]usualCommand{}
+	for _, typ := range requestTypes {
+		m.usual[typ] = m.usually(typ)
+	}
+	m.unknown = m.usually("unknown")
+	m.readings()
+	return m
+}
+
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	m.registration.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	m.registration.MustRegister(v)
+	return v
+}
+
+func (m *Metrics) usually(typ string) usualCommand {
+	return usualCommand{
+		typ: typ, ok: m.commands.WithLabelValues(typ, "ok"), seconds: m.seconds.WithLabelValues(typ),
+		frames: m.frames.WithLabelValues("in", typ),
+	}
+}
+
+// readings registers what is read from the hub whenever Prometheus asks.
+func (m *Metrics) readings() {
+	m.gauge("connections", "Sockets that are open.", func(a *api) float64 { return float64(len(a.all())) })
+	m.gauge("watchers", "Rooms that sockets watch, over all sockets.", func(a *api) float64 { return float64(a.watchers()) })
+	m.gauge("draining", "1 while the instance is going away.", func(a *api) float64 { return oneIf(a.Draining()) })
+	m.gauge("store_up", "1 if the store answers.", func(a *api) float64 {
+		up, _ := a.health.look(context.Background())
+		return oneIf(up)
+	})
+	m.gauge("send_queue_bytes", "Bytes that wait to be sent, over all sockets.", func(a *api) float64 {
+		_, _, waiting := a.flush.traffic()
+		return float64(waiting)
+	})
+	m.counter("slow_sockets_total", "Times that a socket did not take at once what was sent to it.", nil, func(a *api) float64 {
+		return float64(a.flush.slowSockets())
+	})
+	const bytes = "Bytes of sockets, as they are on the wire."
+	m.counter("bytes_total", bytes, prometheus.Labels{"direction": "in"}, func(a *api) float64 {
+		in, _, _ := a.flush.traffic()
+		return float64(in)
+	})
+	m.counter("bytes_total", bytes, prometheus.Labels{"direction": "out"}, func(a *api) float64 {
+		_, out, _ := a.flush.traffic()
+		return float64(out)
+	})
+}
+
+func (m *Metrics) gauge(name, help string, read func(*api) float64) {
+	m.registration.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, m.reading(read)))
+}
+
+func (m *Metrics) counter(name, help string, labels prometheus.Labels, read func(*api) float64) {
+	m.registration.MustRegister(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, m.reading(read)))
+}
+
+// reading reads 0 as long as there is nothing to read from.
+func (m *Metrics) reading(read func(*api) float64) func() float64 {
+	return func() float64 {
+		if a := m.shown.Load(); a != nil {
+			return read(a)
+		}
+		return 0
+	}
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// watchers counts the rooms that sockets watch.
+func (h *Hub) watchers() (n int) {
+	for _, s := range h.all() {
+		s.mu.Lock()
+		n += len(s.watching)
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// Registrar returns what a Registrar tells these metrics.
+func (m *Metrics) Registrar() *room.Metrics {
+	return &room.Metrics{
+		Lock: func(took time.Duration) { m.lockSeconds.Observe(took.Seconds()) },
+		Save: func(took time.Duration, commands int, err error) {
+			m.saveSeconds.Observe(took.Seconds())
+			if err == nil {
+				m.batch.Observe(float64(commands))
+			}
+		},
+		Conflict: m.conflicts.Inc,
+	}
+}
+
+// connection counts an attempt to open a socket.
+func (m *Metrics) connection(result string) { m.connections.WithLabelValues(result).Inc() }
+
+// closed counts a socket that has ended. A client may close with any code:
+// those that the protocol does not know are "other".
+func (m *Metrics) closed(c *conn) {
+	code, _ := c.ended()
+	label := "other"
+	if code >= 1000 && code <= 1015 || code >= closeExpired && code <= closeTooMany {
+		label = strconv.Itoa(code)
+	}
+	m.closes.WithLabelValues(label).Inc()
+}
+
+// command counts a socket's request that has been answered.
+func (m *Metrics) command(typ string, began time.Time, err error) {
+	m.usualOf(typ).frames.Inc()
+	m.called(typ, began, err)
+}
+
+// called counts a request that came by HTTP.
+func (m *Metrics) called(typ string, began time.Time, err error) {
+	u := m.usualOf(typ)
+	u.seconds.Observe(time.Since(began).Seconds())
+	var refusal *room.Refusal
+	switch {
+	case err == nil:
+		u.ok.Inc()
+	case errors.As(err, &refusal):
+		m.commands.WithLabelValues(u.typ, string(refusal.Code)).Inc()
+	default:
+		m.commands.WithLabelValues(u.typ, string(room.CodeInternal)).Inc()
+	}
+}
+
+func (m *Metrics) usualOf(typ string) usualCommand {
+	if u, ok := m.usual[typ]; ok {
+		return u
+	}
+	return m.unknown
+}
+
+// sent counts what was said to sockets.
+func (m *Metrics) sent(typ string, sockets int) {
+	m.frames.WithLabelValues("out", typ).Add(float64(sockets))
+}
+
+// limited counts a request that came too soon.
+func (m *Metrics) limited(what string) { m.rateLimited.WithLabelValues(what).Inc() }
+
+// refusedPassport counts a bad passport.
+func (m *Metrics) refusedPassport(err error) {
+	reason := "other"
+	var bad *room.BadPassport
+	if errors.As(err, &bad) {
+		reason = bad.Reason
+	}
+	m.passports.WithLabelValues(reason).Inc()
+}
+
+// answered counts an HTTP request.
+func (m *Metrics) answered(route string, status int, began time.Time) {
+	m.httpSeconds.WithLabelValues(route, strconv.Itoa(status)).Observe(time.Since(began).Seconds())
+}

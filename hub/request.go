@@ -1,0 +1,118 @@
+package hub
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// A request is one message from a client, on a socket or as the body of an
+// HTTP call. Which fields count depends on the type; others are ignored.
+type request struct {
+	ID       json.RawMessage   `json:"id"`
+	Type     string            `json:"type"`
+	Title    *string           `json:"title"`
+	Capacity *int              `json:"capacity"`
+	Options  *room.OptionsEdit `json:"options"`
+	Key      string            `json:"key"`
+	Code     string            `json:"code"`
+	Room     *string           `json:"room_id"`
+	Since    *int64            `json:"since"`
+	NewCode  bool              `json:"new_code"`
+	User     string            `json:"user"`
+	All      bool              `json:"all"`
+	Ban      bool              `json:"ban"`
+	Passport string            `json:"passport"`
+	Name     string            `json:"name"`
+}
+
+// accepted says what the fields take, for those of the wrong type.
+var accepted = map[string]string{
+	"type": "the name of a request", "title": "1 to 200 characters", "capacity": "1 to 100000 seats",
+	"options": "an object", "key": "a string of at most 64 bytes", "code": "a join code",
+	"room_id": "a room's id", "since": "a version", "new_code": "true or false", "user": "a user id",
+	"all": "true or false", "ban": "true or false", "passport": "a passport", "name": "1 to 80 characters",
+}
+
+// parseRequest reads a message. Where it refuses one, q.ID is set if it was
+// usable all the same.
+func parseRequest(data []byte) (q request, err error) {
+	err = json.Unmarshal(data, &q)
+	if !usableID(q.ID) {
+		q.ID = nil
+	}
+	var wrong *json.UnmarshalTypeError
+	var refusal *room.Refusal
+	switch {
+	case err == nil:
+		return q, nil
+	case errors.As(err, &refusal):
+		return q, refusal
+	case errors.As(err, &wrong) && wrong.Field != "":
+		field, _, _ := strings.Cut(wrong.Field, ".")
+		return q, room.BadField(field, accepted[field])
+	}
+	return q, room.BadField("", "one JSON object")
+}
+
+// usableID tells whether a request can be answered: an integer within 2^53 or
+// a string of at most 64 bytes.
+func usableID(raw json.RawMessage) bool {
+	if len(raw) > 0 && raw[0] == '"' {
+		var s string
+		return json.Unmarshal(raw, &s) == nil && len(s) <= 64
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	return err == nil && n >= -1<<53 && n <= 1<<53 && !bytes.HasPrefix(raw, []byte("+"))
+}
+
+// change returns what an open or update request sets.
+func (q *request) change() (*room.Change, error) {
+	c := &room.Change{Title: q.Title, Capacity: q.Capacity, Options: q.Options}
+	if q.NewCode {
+		c.Code = room.NewCode()
+	}
+	return c, c.Check()
+}
+
+// opening returns what an open request asks for.
+func (q *request) opening() (*room.Change, error) {
+	switch {
+	case q.Title == nil:
+		return nil, room.BadField("title", accepted["title"])
+	case q.Capacity == nil:
+		return nil, room.BadField("capacity", accepted["capacity"])
+	case len(q.Key) > 64 || strings.ContainsRune(q.Key, 0):
+		return nil, room.BadField("key", accepted["key"])
+	}
+	q.NewCode = false
+	return q.change()
+}
+
+// roomID returns the room that the request names.
+func (q *request) roomID() (room.ID, error) {
+	if q.Room == nil {
+		return "", room.BadField("room_id", accepted["room_id"])
+	}
+	return checkRoomID(*q.Room)
+}
+
+// checkRoomID refuses what cannot be a room before any store is asked.
+func checkRoomID(text string) (room.ID, error) {
+	if len(text) != 26 || strings.Trim(text, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") != "" {
+		return "", room.ErrNotFound
+	}
+	return room.ID(text), nil
+}
+
+// user returns the person whom the request is about.
+func (q *request) user() (room.UserID, error) {
+	if !room.ValidUser(q.User) {
+		return "", room.BadField("user", accepted["user"])
+	}
+	return room.UserID(q.User), nil
+}

@@ -1,0 +1,379 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+const (
+	closeRestart = 1012
+	closeExpired = 4001
+	closeTooMany = 4003
+
+	requestsPerSecond = 10 // more than people can click
+	requestsAtOnce    = 20 // a page that comes back joins and watches at once
+	// requestTakesAtMost is longer than the Registrar takes to give up.
+	requestTakesAtMost = 5 * time.Second
+)
+
+// A socket is one client's connection and what it is to rooms.
+type socket struct {
+	hub     *Hub
+	conn    *conn
+	invite  *room.Invitation // from the upgrade; nil: none
+	address netip.Addr
+	token   string // names its sessions
+
+	// Owned by run's goroutine.
+	limiter *rate.Limiter
+	stays   int // how often it has tried to enter a room
+
+	mu       sync.Mutex // guards all below
+	passport room.Passport
+	in       room.ID        // the room that it is in, or asks to be
+	session  room.SessionID // its session there
+	watching map[room.ID]bool
+	lagging  map[room.ID]bool // rooms of which it has missed a frame
+	leftRoom room.ID          // the room that it asked to leave last,
+	left     int64            // and the version at which it left
+}
+
+// run is the socket's life.
+func (s *socket) run() {
+	defer s.hub.Metrics.closed(s.conn)
+	s.say(helloEvent{"hello", identityOf(s.passport), room.Stamp(s.hub.Registrar.Now())})
+	if !s.hub.enter(s) {
+		s.hub.Metrics.connection("too_many")
+		s.conn.close(closeTooMany, "too many sockets of one person")
+		s.conn.serve(func([]byte) {})
+		return
+	}
+	s.hub.Metrics.connection("ok")
+	s.limiter = rate.NewLimiter(requestsPerSecond, requestsAtOnce)
+	s.conn.serve(s.message)
+	s.hub.exit(s)
+	s.gone()
+}
+
+// gone takes a closed socket out of its rooms. Its person keeps the place.
+func (s *socket) gone() {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
+	defer cancel()
+	s.mu.Lock()
+	in, session := s.in, s.session
+	rooms := make([]room.ID, 0, 1+len(s.watching))
+	for id := range s.watching {
+		rooms = append(rooms, id)
+	}
+	s.mu.Unlock()
+	if in != "" {
+		rooms = append(rooms, in)
+		s.hub.Registrar.Ask(room.Command{
+			Type: room.CommandDisconnect, Room: in, By: s.caller(), Session: session, At: s.hub.Registrar.Now(),
+		}, nil)
+	}
+	for _, id := range rooms {
+		s.hub.view(ctx, id, func(h *hall, v room.View) {
+			h.exit(s)
+			h.unwatch(s)
+		})
+	}
+}
+
+func (s *socket) user() room.UserID { return s.caller().User }
+
+func (s *socket) caller() room.Caller {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.passport.Caller
+}
+
+func (s *socket) visitor() visitor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return visitor{s.passport, s.invite, s.address}
+}
+
+// say offers a message that must arrive.
+func (s *socket) say(message any) { s.conn.offer(frameOf(message), false) }
+
+// sweep ends the socket whose passport has expired, and tells one that has
+// missed frames and can take some again where the rooms are.
+func (s *socket) sweep(now time.Time) {
+	s.mu.Lock()
+	expired := !now.Before(s.passport.ExpiresAt)
+	var lagging map[room.ID]bool
+	if len(s.lagging) > 0 && s.conn.idle() {
+		lagging, s.lagging = s.lagging, nil
+	}
+	s.mu.Unlock()
+	if expired {
+		s.conn.close(closeExpired, "the passport has expired")
+	}
+	for id := range lagging {
+		s.hub.view(context.Background(), id, func(h *hall, v room.View) { h.catchUp(s, v.Room) })
+	}
+}
+
+// lag notes that the socket has missed a frame about a room.
+func (s *socket) lag(id room.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lagging == nil {
+		s.lagging = map[room.ID]bool{}
+	}
+	s.lagging[id] = true
+}
+
+// message carries out one request and returns when it has been answered, so
+// that a socket's requests take effect in the order sent.
+func (s *socket) message(data []byte) {
+	began := time.Now()
+	q, err := parseRequest(data)
+	if delay := s.throttle(); delay > 0 {
+		s.hub.Metrics.limited("requests")
+		limited := *room.ErrLimited
+		limited.RetryAfter = delay
+		s.refuse(q, &limited)
+		return
+	}
+	switch {
+	case q.ID == nil:
+		err = room.BadField("id", "an integer within 2^53, or a string of at most 64 bytes")
+	case err == nil:
+		err = s.carryOut(&q)
+	}
+	if err != nil {
+		s.refuse(q, err)
+	}
+	s.hub.Metrics.command(q.Type, began, err)
+}
+
+// throttle takes a token and returns how long to wait where there is none.
+func (s *socket) throttle() time.Duration {
+	if s.limiter.Allow() {
+		return 0
+	}
+	return max(time.Millisecond, time.Duration((1-s.limiter.Tokens())/requestsPerSecond*float64(time.Second)))
+}
+
+func (s *socket) refuse(q request, err error) {
+	s.say(errorReply{reply{q.ID, "error"}, errorOf(s.hub.refusalOf(err))})
+}
+
+func (s *socket) carryOut(q *request) error {
+	switch q.Type {
+	case "open":
+		return s.open(q)
+	case "join":
+		return s.join(q)
+	case "leave":
+		return s.leave(q)
+	case "watch":
+		return s.watch(q)
+	case "unwatch":
+		return s.unwatch(q)
+	case "update", "start", "admit", "remove", "unban", "close":
+		return s.lead(q)
+	case "renew":
+		return s.renew(q)
+	case "ping":
+		s.say(pongReply{reply{q.ID, "pong"}, room.Stamp(s.hub.Registrar.Now())})
+		return nil
+	}
+	return room.BadField("type", accepted["type"])
+}
+
+func (s *socket) open(q *request) error {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
+	defer cancel()
+	h, already, err := s.hub.open(ctx, s.caller(), q)
+	if err != nil {
+		return err
+	}
+	s.say(openedReply{reply{q.ID, "opened"}, objectOf(h, true), s.hub.invitation(h), already})
+	return nil
+}
+
+// join enters a room. While it is under way the socket counts as in the room,
+// so that a socket that goes meanwhile leaves no session behind.
+func (s *socket) join(q *request) error {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
+	defer cancel()
+	c, err := s.hub.joining(ctx, q, s.visitor())
+	if err != nil {
+		return err
+	}
+	session, err := s.entering(c.Room)
+	if err != nil {
+		return err
+	}
+	c.Session, c.Instance = session, s.hub.Registrar.Instance
+	err = s.ask(c, func(o room.Outcome) {
+		if o.Err == nil {
+			hall := s.hub.hallOf(o.Room.ID)
+			hall.enter(s, session)
+			s.conn.offer(textFrame(hall.joined(q, o)), false)
+		}
+	})
+	s.entered(c.Room, err)
+	return s.hub.guessed(err, c, s.visitor())
+}
+
+// entering notes which room the socket is about to be in.
+func (s *socket) entering(id room.ID) (room.SessionID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.in {
+	case id:
+		return s.session, nil
+	case "":
+		s.stays++
+		s.in, s.session = id, room.SessionID(s.token+"."+strconv.Itoa(s.stays))
+		return s.session, nil
+	}
+	return "", room.ErrAlreadyInRoom.In(s.in)
+}
+
+// entered takes back what entering noted if it came to nothing. Where it
+// cannot be told (unavailable) the note stays, so that the session is ended.
+func (s *socket) entered(id room.ID, err error) {
+	if err == nil || errors.Is(err, room.ErrUnavailable) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.in == id {
+		s.in, s.session = "", ""
+	}
+}
+
+func (s *socket) leave(q *request) error {
+	s.mu.Lock()
+	id := s.in
+	s.mu.Unlock()
+	if q.Room != nil {
+		var err error
+		if id, err = q.roomID(); err != nil {
+			return err
+		}
+	}
+	if id == "" {
+		return room.BadField("room_id", "a room's id: this socket is in no room")
+	}
+	return s.ask(room.Command{Type: room.CommandLeave, Room: id, By: s.caller()}, func(o room.Outcome) {
+		if o.Err == nil {
+			s.hub.hallOf(id).leave(s, o.Room.Version)
+			s.say(versionReply{reply: reply{q.ID, "left"}, Room: id, Version: o.Room.Version})
+		}
+	})
+}
+
+// ask has a command carried out. Then is called under the room's lock with
+// what came of it, before anyone is told of what happened.
+func (s *socket) ask(c room.Command, then func(room.Outcome)) error {
+	done := make(chan error, 1)
+	s.hub.Registrar.Ask(c, func(o room.Outcome) {
+		if o.Room != nil {
+			then(o)
+		}
+		done <- o.Err
+	})
+	return in(<-done, c.Room)
+}
+
+// in adds the room to a refusal that is about it.
+func in(err error, id room.ID) error {
+	var refusal *room.Refusal
+	if errors.As(err, &refusal) && refusal.Room == "" && refusal.Code != room.CodeNotFound && refusal.Code != room.CodeUnavailable {
+		return refusal.In(id)
+	}
+	return err
+}
+
+// watch answers with the roster, or with what has changed since a version.
+func (s *socket) watch(q *request) error {
+	id, err := q.roomID()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
+	defer cancel()
+	caller := s.caller()
+	var refused error
+	err = s.hub.view(ctx, id, func(h *hall, v room.View) {
+		switch {
+		case !v.MayWatch(caller) && v.Status == room.Closed:
+			refused = room.ErrClosed
+		case !v.MayWatch(caller):
+			refused = room.ErrNotWatching
+		default:
+			h.watch(s, q, v)
+		}
+	})
+	return in(errors.Join(err, refused), id)
+}
+
+func (s *socket) unwatch(q *request) error {
+	id, err := q.roomID()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	watching := s.watching[id]
+	s.mu.Unlock()
+	if watching {
+		s.hub.view(context.Background(), id, func(h *hall, _ room.View) { h.unwatch(s) })
+	}
+	s.say(roomReply{reply{q.ID, "unwatched"}, id})
+	return nil
+}
+
+// lead carries out what only the room's instructor may ask.
+func (s *socket) lead(q *request) error {
+	c, err := q.leading(s.caller())
+	if err != nil {
+		return err
+	}
+	return s.ask(c, func(o room.Outcome) {
+		if o.Err == nil {
+			s.say(s.hub.led(q, o))
+		}
+	})
+}
+
+// renew replaces the passport by a fresh one of the same person.
+func (s *socket) renew(q *request) error {
+	now := s.hub.Registrar.Now()
+	fresh, err := s.hub.Keys.Parse(q.Passport, now)
+	if err != nil {
+		s.hub.Metrics.refusedPassport(err)
+		return room.ErrUnauthorized
+	}
+	s.mu.Lock()
+	same := fresh.User == s.passport.User && fresh.Role == s.passport.Role
+	if same {
+		s.passport = fresh
+	}
+	s.mu.Unlock()
+	if !same {
+		return room.ErrUnauthorized
+	}
+	s.say(renewedReply{reply{q.ID, "renewed"}, room.Stamp(fresh.ExpiresAt)})
+	return nil
+}
+
+// idle tells whether nothing waits to be written.
+func (c *conn) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queued == 0
+}
