@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// acknowledged are the seats that people were told they have.
+type acknowledged map[room.UserID]int
+
+// broken says which promises about the seats of one room do not hold, given
+// who is stored there. Sure: everyone was answered, so that nobody can have a
+// seat without having been told.
+func (a acknowledged) broken(seats int, stored []seatEntry, sure bool) (broken []string) {
+	say := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
+	if len(a) > seats {
+		say("%d people were told that they have one of %d seats", len(a), seats)
+	}
+	told := map[int]room.UserID{}
+	for user, seat := range a {
+		if other, twice := told[seat]; twice {
+			say("%s and %s were both told that they have seat %d", other, user, seat)
+		}
+		told[seat] = user
+	}
+	holders := map[int]room.UserID{}
+	has := acknowledged{}
+	for _, e := range stored {
+		if e.State != room.Seated {
+			continue
+		}
+		if other, twice := holders[e.Seat]; twice {
+			say("%s and %s are both stored with seat %d", other, e.User, e.Seat)
+		}
+		if e.Seat < 1 || e.Seat > seats {
+			say("%s is stored with seat %d of %d", e.User, e.Seat, seats)
+		}
+		holders[e.Seat], has[e.User] = e.User, e.Seat
+	}
+	for user, seat := range a {
+		if has[user] != seat {
+			say("%s was told seat %d and is stored with seat %d", user, seat, has[user])
+		}
+	}
+	if sure && len(has) != len(a) {
+		say("%d people are stored with seats, %d were told so", len(has), len(a))
+	}
+	return broken
+}
+
+// pageOf is how much of a roster is read at a time: the most that there is.
+const pageOf = "500"
+
+// storedRoster reads a room's roster as the store has it, all of one version.
+func (t *loadTarget) storedRoster(ctx context.Context, passport string, id room.ID) (entries []seatEntry, version int64, err error) {
+	cursor := ""
+	for {
+		var page struct {
+			Items      []seatEntry
+			NextCursor *string `json:"next_cursor"`
+			Version    int64
+		}
+		query := url.Values{"limit": {pageOf}}
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		err := t.call(ctx, passport, http.MethodGet, "/v1/rooms/"+string(id)+"/roster?"+query.Encode(), "", &page)
+		if err != nil {
+			return nil, 0, err
+		}
+		if cursor != "" && page.Version != version { // it has changed meanwhile: again
+			entries, cursor = nil, ""
+			continue
+		}
+		entries, version = append(entries, page.Items...), page.Version
+		if page.NextCursor == nil {
+			return entries, version, nil
+		}
+		cursor = *page.NextCursor
+	}
+}
+
+// convergeTime is how long a watcher may take to be right: see RELIABILITY's
+// promise 5.
+const convergeTime = 5 * time.Second
+
+// converge waits until the watcher has what is stored, and returns that. What
+// differs still after convergeTime is an invariant that is broken.
+func (t *loadTarget) converge(ctx context.Context, passport string, w *watcher) (stored []seatEntry, broken []string, err error) {
+	deadline := time.Now().Add(convergeTime)
+	for {
+		stored, version, err := t.storedRoster(ctx, passport, w.room)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the roster: %w", err)
+		}
+		differs := w.differs(stored, version)
+		if differs == "" {
+			return stored, nil, nil
+		}
+		if time.Now().After(deadline) {
+			return stored, []string{differs}, nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
+
+// openRoom opens a room over HTTP.
+func (t *loadTarget) openRoom(ctx context.Context, passport, title string, seats int) (id room.ID, code string, err error) {
+	var opened struct {
+		Room struct {
+			ID   room.ID
+			Code string
+		}
+	}
+	body := `{"title":` + strconv.Quote(title) + `,"capacity":` + strconv.Itoa(seats) + `}`
+	err = t.call(ctx, passport, http.MethodPost, "/v1/rooms", body, &opened)
+	return opened.Room.ID, opened.Room.Code, err
+}
+
+// closeRoom closes a room over HTTP.
+func (t *loadTarget) closeRoom(ctx context.Context, passport string, id room.ID) error {
+	return t.call(ctx, passport, http.MethodPost, "/v1/rooms/"+string(id)+"/close", "", nil)
+}

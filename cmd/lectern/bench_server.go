@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+const (
+	// startTime is how long a server of our own may take to be ready.
+	startTime = 30 * time.Second
+	// stopTime is a little more than the time that it has to leave.
+	stopTime = 25 * time.Second
+	// passportTime is longer than any load lasts.
+	passportTime = 12 * time.Hour
+)
+
+// A loadTarget is the server under load, and what is needed to be everyone
+// there.
+type loadTarget struct {
+	url  *url.URL
+	ops  string // the operations listener, "" if it is not known
+	keys *room.Keyring
+	http *http.Client
+}
+
+// passport makes a passport for a person of the load.
+func (t *loadTarget) passport(user room.UserID, name string, role room.Role) (string, error) {
+	return t.keys.Seal(room.Passport{
+		Caller: room.Caller{User: user, Name: name, Role: role}, ExpiresAt: time.Now().Add(passportTime),
+	}, false)
+}
+
+// call makes an HTTP call with a passport and reads the answer, if it is of
+// the 200s, into answer, which may be nil.
+func (t *loadTarget) call(ctx context.Context, passport, method, path, body string, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, method, t.url.String()+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+passport)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := t.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("%s %s was answered %s: %s", method, path, response.Status, data)
+	}
+	if answer == nil {
+		return nil
+	}
+	return json.Unmarshal(data, answer)
+}
+
+// A usage is what a server has used so far, by its own metrics.
+type usage struct {
+	cpu    float64 // seconds
+	memory float64 // bytes, resident
+}
+
+// usage reads the server's metrics. It returns nil if nobody has said where
+// they are.
+func (t *loadTarget) usage(ctx context.Context) (*usage, error) {
+	if t.ops == "" {
+		return nil, nil
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.ops+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := t.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("read the server's metrics: %w", err)
+	}
+	defer response.Body.Close()
+	u := &usage{}
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		switch name {
+		case "process_cpu_seconds_total":
+			u.cpu, err = strconv.ParseFloat(value, 64)
+		case "process_resident_memory_bytes":
+			u.memory, err = strconv.ParseFloat(value, 64)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the server's metrics: %w", err)
+		}
+	}
+	return u, lines.Err()
+}
+
+// startTarget starts a server of our own, with its own key and in a folder
+// that goes when stop is called.
+func startTarget(ctx context.Context, environ environment) (target *loadTarget, stop func() error, err error) {
+	folder, err := os.MkdirTemp("", "lectern-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	key := newKey("s")
+	keys, err := room.NewKeyring(room.KeyConfig{Signing: []room.Key{key}})
+	if err != nil {
+		return nil, nil, err
+	}
+	set := []string{signingKeys + "=" + key.Reveal()}
+	for name, value := range environ.values {
+		if !strings.HasPrefix(name, "LECTERN_") {
+			set = append(set, name+"="+value)
+		}
+	}
+	server, err := launch(ctx, folder, set)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("start a server: %w", err), os.RemoveAll(folder))
+	}
+	target = &loadTarget{url: server.url, ops: server.ops, keys: keys, http: &http.Client{Timeout: answerTime}}
+	return target, func() error { return errors.Join(server.stop(), os.RemoveAll(folder)) }, nil
+}
+
+// A child is a server in a process of its own, of this same program.
+type child struct {
+	process *os.Process
+	exited  chan error // gets what came of the process, once
+	log     string     // the file with its output
+	url     *url.URL
+	ops     string
+}
+
+// launch starts a server on free ports, with its data and its log in a
+// folder, and returns once it is ready.
+func launch(ctx context.Context, folder string, environ []string) (*child, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.CreateTemp(folder, "log-*")
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	c := &child{exited: make(chan error, 1), log: log.Name()}
+	command := exec.Command(program, "serve")
+	command.Stdout, command.Stderr = log, log
+	command.Env = append([]string{
+		"LECTERN_LISTEN=127.0.0.1:0", "LECTERN_OPS_LISTEN=127.0.0.1:0", "LECTERN_LOG_FORMAT=json",
+		"LECTERN_DATA=" + filepath.Join(folder, "data"),
+	}, environ...)
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	c.process = command.Process
+	go func() { c.exited <- command.Wait() }()
+	if err := c.await(ctx); err != nil {
+		return nil, errors.Join(err, c.kill())
+	}
+	return c, nil
+}
+
+// await waits until the server says that it is ready.
+func (c *child) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for !c.ready(ctx) {
+		select {
+		case <-look.C:
+		case err := <-c.exited:
+			c.exited <- err
+			said, _ := os.ReadFile(c.log)
+			return fmt.Errorf("it ended with %v and said:\n%s", err, said)
+		case <-ctx.Done():
+			said, _ := os.ReadFile(c.log)
+			return fmt.Errorf("it was not ready in time (%w) and said:\n%s", ctx.Err(), said)
+		}
+	}
+	return nil
+}
+
+// ready looks in the log for where the server listens, and asks it.
+func (c *child) ready(ctx context.Context) bool {
+	said, err := os.ReadFile(c.log)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(said)) {
+		var listening struct{ Msg, Address, Ops string }
+		if json.Unmarshal([]byte(line), &listening) != nil || listening.Msg != "listening" {
+			continue
+		}
+		if c.url, err = url.Parse(listening.Address); err != nil {
+			return false
+		}
+		c.ops = listening.Ops
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, listening.Address+"/readyz", nil)
+		if err != nil {
+			return false
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false
+		}
+		response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	}
+	return false
+}
+
+// stop lets the server leave in order, and returns an error if it does not.
+func (c *child) stop() error {
+	if err := c.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case err := <-c.exited:
+		c.exited <- err
+		if err != nil {
+			said, _ := os.ReadFile(c.log)
+			return fmt.Errorf("the server ended with %w and said:\n%s", err, said)
+		}
+		return nil
+	case <-time.After(stopTime):
+		return errors.Join(fmt.Errorf("the server did not leave within %v", stopTime), c.kill())
+	}
+}
+
+// kill ends the process at once and waits until it is gone.
+func (c *child) kill() error {
+	err := c.process.Kill()
+	c.exited <- <-c.exited
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+// Command lectern serves lecture rooms: an instructor opens a room with a
+// number of seats, students take them, and everyone sees it happen.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "lectern:", err)
+		os.Exit(1)
+	}
+}
+
+// A commandLine is everything that can be asked of the program.
+type commandLine struct {
+	Settings settings `embed:"" group:"Settings (flag, or environment variable)"`
+
+	Serve    serveCommand     `cmd:"" default:"withargs" help:"Run an instance."`
+	Migrate  migrateCommand   `cmd:"" help:"Bring the store's schema up to this program's."`
+	Passport passportCommand  `cmd:"" help:"Make a passport, or say what is wrong with one."`
+	Keys     keysCommand      `cmd:"" help:"Make a signing and an encryption key, ready to paste."`
+	Bench    benchCommand     `cmd:"" help:"Put a server under load, and check that it keeps its promises."`
+	Version  versionCommand   `cmd:"" help:"Print the program's version."`
+	Flag     kong.VersionFlag `name:"version" help:"Print the program's version."`
+}
+
+// A program is what a command may touch.
+type program struct {
+	settings *settings
+	environ  environment
+	stdin    io.Reader
+	stdout   io.Writer
+	stderr   io.Writer
+}
+
+// run carries out one command line. Environ is in the form of os.Environ.
+func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	var line commandLine
+	p := &program{settings: &line.Settings, environ: newEnvironment(environ), stdin: stdin, stdout: stdout, stderr: stderr}
+	exited := false
+	parser, err := kong.New(&line,
+		kong.Name("lectern"),
+		kong.Description("Lecture rooms that never seat more people than they have seats."),
+		kong.Vars{"version": version()},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { exited = true }),
+		kong.Resolvers(kong.ResolverFunc(p.environ.resolve)),
+		kong.ValueFormatter(describe),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(p),
+	)
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if exited {
+		return nil // --help and --version have printed what was asked for
+	}
+	if err != nil {
+		return err
+	}
+	p.environ.known = knownNames(parser.Model.Flags)
+	return parsed.Run()
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(p *program) error {
+	_, err := fmt.Fprintln(p.stdout, version())
+	return err
+}
+
+// version tells which program this is, as the Go command recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	words := []string{info.Main.Version, info.GoVersion}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			words = append(words, s.Value)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// newLogger returns the log that the settings ask for.
+func newLogger(w io.Writer, c *config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.logLevel}
+	if c.logFormat == "text" || c.logFormat == "" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// closing adds the error of closing what was opened to that of its use.
+func closing(c io.Closer, err *error) {
+	*err = errors.Join(*err, c.Close())
+}

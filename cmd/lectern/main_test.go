@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// ran is what a command line came to.
+type ran struct {
+	stdout, stderr string
+	err            error
+}
+
+// try carries out a command line with no other environment than this.
+func try(t *testing.T, environ []string, stdin string, args ...string) ran {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	err := run(t.Context(), args, environ, strings.NewReader(stdin), &stdout, &stderr)
+	return ran{stdout.String(), stderr.String(), err}
+}
+
+// must is try of what has to work.
+func must(t *testing.T, environ []string, stdin string, args ...string) string {
+	t.Helper()
+	got := try(t, environ, stdin, args...)
+	if got.err != nil {
+		t.Fatalf("lectern %q: %v", args, got.err)
+	}
+	return got.stdout
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"passport", "--help"}, {"migrate", "--help"}, {"keys", "--help"}} {
+		if out := must(t, nil, "", args...); !strings.Contains(out, "$LECTERN_LISTEN") {
+			t.Errorf("lectern %q does not name the settings:\n%s", args, out)
+		}
+	}
+	if flag, command := must(t, nil, "", "--version"), must(t, nil, "", "version"); flag != command || strings.TrimSpace(flag) == "" {
+		t.Errorf("versions %q and %q", flag, command)
+	}
+	if got := try(t, nil, "", "sreve"); got.err == nil {
+		t.Error("an unknown command was carried out")
+	}
+}
+
+func TestPassportCommand(t *testing.T) {
+	environ := strings.Split(strings.TrimSpace(must(t, nil, "", "keys")), "\n")
+	environ = append(environ, "LECTERN_DATA="+filepath.Join(t.TempDir(), "none"))
+	for name, args := range map[string][]string{
+		"plain":     {"--name", "Kim", "--role", "instructor"},
+		"encrypted": {"--name", "Kim", "--role", "instructor", "--encrypt"},
+		"for a day": {"--name", "Kim", "--role", "instructor", "--ttl", "24h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := must(t, environ, "", append([]string{"passport", "--user", "t1"}, args...)...)
+			found := must(t, environ, token, "passport", "--verify")
+			if want := `a valid passport for instructor "t1", shown as "Kim", until 2`; !strings.HasPrefix(found, want) {
+				t.Errorf("verified as %q, want %q…", found, want)
+			}
+		})
+	}
+
+	var sealed struct {
+		Passport  string    `json:"passport"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	if err := json.Unmarshal([]byte(must(t, environ, "", "passport", "--user", "s1", "--ttl", "1m", "--json")), &sealed); err != nil {
+		t.Fatal(err)
+	}
+	var found finding
+	if err := json.Unmarshal([]byte(must(t, environ, sealed.Passport+"\n", "passport", "--verify", "--json")), &found); err != nil {
+		t.Fatal(err)
+	}
+	want := finding{Valid: true, Kind: "user", User: "s1", Name: "s1", Role: "student", ExpiresAt: sealed.ExpiresAt}
+	if found != want || time.Until(sealed.ExpiresAt) > time.Minute {
+		t.Errorf("found %+v, want %+v", found, want)
+	}
+	if _, err := os.Stat(strings.TrimPrefix(environ[2], "LECTERN_DATA=")); err == nil {
+		t.Error("keys were generated beside those configured")
+	}
+}
+
+func TestPassportCommandRefusals(t *testing.T) {
+	environ := []string{"LECTERN_DATA=" + t.TempDir()}
+	for name, test := range map[string]struct {
+		stdin string
+		args  []string
+		err   string
+	}{
+		"no user":   {"", []string{"--name", "Kim"}, "--user"},
+		"bad role":  {"", []string{"--user", "t1", "--role", "admin"}, `"instructor" and "student"`},
+		"bad name":  {"", []string{"--user", "t1", "--name", "a\tb"}, "1 to 80 characters"},
+		"no time":   {"", []string{"--user", "t1", "--ttl", "0s"}, "--ttl"},
+		"no token":  {"", []string{"--verify"}, "there is none"},
+		"no base64": {"a b", []string{"--verify"}, "base64url"},
+		"stranger":  {strings.TrimSpace(must(t, []string{"LECTERN_DATA=" + t.TempDir()}, "", "passport", "--user", "s1")), []string{"--verify"}, "kid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := try(t, environ, test.stdin, append([]string{"passport"}, test.args...)...)
+			if got.err == nil || !strings.Contains(got.err.Error(), test.err) {
+				t.Fatalf("error %v, want %q", got.err, test.err)
+			}
+		})
+	}
+	got := try(t, environ, "x.y.z", "passport", "--verify", "--json")
+	var found finding
+	if err := json.Unmarshal([]byte(got.stdout), &found); err != nil || got.err == nil || found.Reason == "" || found.Detail == "" {
+		t.Errorf("found %s (%v), error %v", got.stdout, err, got.err)
+	}
+}
+
+func TestVerifyRoomPassports(t *testing.T) {
+	key := room.NewKey("k")
+	ring, err := room.NewKeyring(room.KeyConfig{Signing: []room.Key{key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	environ := []string{signingKeys + "=" + key.Reveal(), "LECTERN_DATA=" + t.TempDir()}
+	token := func(expires time.Time) string {
+		token, err := ring.Invite(room.Invitation{Room: "01JROOM", ExpiresAt: expires})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	if out := must(t, environ, token(time.Now().Add(time.Hour)), "passport", "--verify"); !strings.Contains(out, "room 01JROOM") {
+		t.Errorf("verified as %q", out)
+	}
+	got := try(t, environ, token(time.Now().Add(-time.Hour)), "passport", "--verify")
+	if got.err == nil || !strings.Contains(got.err.Error(), "expired") {
+		t.Errorf("expired one: %v", got.err)
+	}
+}
+
+func TestMigrateCommand(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	environ := []string{"LECTERN_DATA=" + folder}
+	if out := must(t, environ, "", "migrate", "--check"); !strings.Contains(out, "no store") {
+		t.Errorf("check of nothing: %q", out)
+	}
+	if _, err := os.Stat(folder); err == nil {
+		t.Error("the check made the folder")
+	}
+	if out := must(t, environ, "", "migrate"); !strings.HasPrefix(out, "done: ") {
+		t.Errorf("first: %q", out)
+	}
+	for _, args := range [][]string{{"migrate"}, {"migrate", "--check"}} {
+		if out := must(t, environ, "", args...); out != "the schema is up to date\n" {
+			t.Errorf("lectern %q: %q", args, out)
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A served instance runs in this process until stop is called.
+type served struct {
+	address, passport, ops string
+	stop                   func() error
+}
+
+// serve starts an instance and reads what it tells a newcomer.
+func serve(t *testing.T, environ ...string) *served {
+	t.Helper()
+	environ = append([]string{"LECTERN_LISTEN=127.0.0.1:0", "LECTERN_OPS_LISTEN=127.0.0.1:0", "LECTERN_LOG_FORMAT=json"}, environ...)
+	ctx, cancel := context.WithCancel(t.Context())
+	stdout, out := io.Pipe()
+	log := &lockedBuffer{}
+	ended := make(chan error, 1)
+	go func() {
+		err := run(ctx, []string{"serve"}, environ, strings.NewReader(""), out, log)
+		out.CloseWithError(err)
+		ended <- err
+	}()
+	s := &served{stop: sync.OnceValue(func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(patience):
+			return context.DeadlineExceeded
+		}
+	})}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Errorf("the instance ended with: %v\n%s", err, log)
+		}
+	})
+	lines := bufio.NewScanner(stdout)
+	for _, want := range []string{"Lectern:", "Instructor:", "Data:"} {
+		if !lines.Scan() || !strings.HasPrefix(lines.Text(), want) {
+			t.Fatalf("printed %q, want a line of %s (%v)", lines.Text(), want, lines.Err())
+		}
+		value := strings.TrimSpace(strings.TrimPrefix(lines.Text(), want))
+		switch want {
+		case "Lectern:":
+			s.address = value
+		case "Instructor:":
+			_, s.passport, _ = strings.Cut(value, "/#passport=")
+		}
+	}
+	for line := range strings.Lines(log.String()) {
+		var said struct{ Msg, Ops string }
+		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "listening" {
+			s.ops = said.Ops
+		}
+	}
+	return s
+}
+
+// A lockedBuffer is written by the instance while the test reads it.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// get makes a request and returns the status and the body.
+func fetch(t *testing.T, method, address, passport, body string, change func(*http.Request)) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passport != "" {
+		request.Header.Set("Authorization", "Bearer "+passport)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if change != nil {
+		change(request)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(data)
+}
+
+func TestServe(t *testing.T) {
+	data := "LECTERN_DATA=" + filepath.Join(t.TempDir(), "data")
+	s := serve(t, data)
+	as := func(host, origin string) func(*http.Request) {
+		return func(r *http.Request) {
+			if r.Host = host; origin != "" {
+				r.Header.Set("Origin", origin)
+			}
+		}
+	}
+	const evil, here = "http://evil.example", "localhost:8080"
+	for name, test := range map[string]struct {
+		address, passport string
+		change            func(*http.Request)
+		status            int
+		body              string
+	}{
+		"page":               {s.address + "/", "", nil, 200, "<!doctype html>"},
+		"page, other host":   {s.address + "/", "", as("evil.example", ""), 403, "LECTERN_HOSTS"},
+		"page, other origin": {s.address + "/", "", as(here, evil), 403, "LECTERN_ORIGINS"},
+		"call":               {s.address + "/v1/me", s.passport, nil, 200, `"role":"instructor"`},
+		"call, other host":   {s.address + "/v1/me", s.passport, as("evil.example", ""), 403, "LECTERN_HOSTS"},
+		"call, other origin": {s.address + "/v1/me", s.passport, as(here, evil), 403, "LECTERN_ORIGINS"},
+		"call, no passport":  {s.address + "/v1/me", "", nil, 401, "unauthorized"},
+		"call, bad passport": {s.address + "/v1/me", s.passport + "x", nil, 401, "unauthorized"},
+		"probe, any host":    {s.address + "/readyz", "", as("10.1.2.3", ""), 200, `"ready":true`},
+		"description":        {s.address + "/openapi.json", "", nil, 200, `"openapi":"3.1`},
+		"no metrics":         {s.address + "/metrics", "", nil, 404, ""},
+		"no profiles":        {s.address + "/debug/pprof/", "", nil, 404, ""},
+		"metrics":            {s.ops + "/metrics", "", nil, 200, "lectern_build_info{"},
+		"Go's metrics":       {s.ops + "/metrics", "", nil, 200, "\ngo_goroutines "},
+		"process's metrics":  {s.ops + "/metrics", "", nil, 200, "\nprocess_open_fds "},
+		"profiles":           {s.ops + "/debug/pprof/", "", nil, 200, "goroutine"},
+		"ops probe":          {s.ops + "/healthz", "", nil, 200, "live"},
+		"ops has no calls":   {s.ops + "/v1/me", s.passport, nil, 404, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, body := fetch(t, "GET", test.address, test.passport, "", test.change)
+			if status != test.status || !strings.Contains(body, test.body) {
+				t.Errorf("%d, want %d with %q:\n%s", status, test.status, test.body, body)
+			}
+		})
+	}
+
+	second := try(t, []string{data, "LECTERN_LISTEN=127.0.0.1:0"}, "", "serve")
+	if second.err == nil || !strings.Contains(second.err.Error(), "in use") {
+		t.Errorf("a second server on one folder: %v", second.err)
+	}
+}
+
+func TestServeKeepsRooms(t *testing.T) {
+	data := "LECTERN_DATA=" + t.TempDir()
+	first := serve(t, data)
+	status, opened := fetch(t, "POST", first.address+"/v1/rooms", first.passport, `{"title":"Anatomy I","capacity":3}`, nil)
+	if status != http.StatusCreated {
+		t.Fatalf("%d: %s", status, opened)
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := net.Dial("tcp", strings.TrimPrefix(first.address, "http://")); err == nil {
+		t.Error("the listener is still there")
+	}
+	again := serve(t, data)
+	status, rooms := fetch(t, "GET", again.address+"/v1/rooms", first.passport, "", nil)
+	if status != http.StatusOK || !strings.Contains(rooms, "Anatomy I") {
+		t.Errorf("the room is gone, or the passport's key: %d: %s", status, rooms)
+	}
+}
+
+func TestServeElsewhere(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	log := &lockedBuffer{}
+	var stdout bytes.Buffer
+	ended := make(chan error, 1)
+	go func() {
+		environ := []string{"LECTERN_LISTEN=:0", "LECTERN_OPS_LISTEN=", "LECTERN_LOG_FORMAT=json", "LECTERN_DATA=" + t.TempDir()}
+		ended <- run(ctx, nil, environ, strings.NewReader(""), &stdout, log)
+	}()
+	for !strings.Contains(log.String(), `"msg":"listening"`) {
+		select {
+		case err := <-ended:
+			t.Fatalf("ended with %v:\n%s", err, log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil || stdout.Len() > 0 {
+		t.Errorf("ended with %v; on a network it printed %q", err, stdout.String())
+	}
+	if !strings.Contains(log.String(), `"ops":""`) {
+		t.Errorf("an operations listener that was not wanted:\n%s", log)
+	}
+}
+
+func TestServeRefusesToStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		environ []string
+		err     string
+	}{
+		"address taken":     {[]string{"LECTERN_LISTEN=" + taken.Addr().String()}, "LECTERN_LISTEN: "},
+		"ops address taken": {[]string{"LECTERN_OPS_LISTEN=" + taken.Addr().String()}, "LECTERN_OPS_LISTEN: "},
+		"data is a file":    {[]string{"LECTERN_DATA=" + file}, file},
+		"no public keys":    {[]string{"LECTERN_PASSPORT_JWKS=" + file}, "public keys of " + file},
+		"wrong setting":     {[]string{"LECTERN_DRAIN=soon"}, `LECTERN_DRAIN (--drain) is "soon"`},
+		"Postgres":          {[]string{"LECTERN_POSTGRES_URL=postgres://localhost/lectern"}, "embedded only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environ := append([]string{"LECTERN_LISTEN=127.0.0.1:0", "LECTERN_OPS_LISTEN=127.0.0.1:0", "LECTERN_DATA=" + t.TempDir()}, test.environ...)
+			got := try(t, environ, "", "serve")
+			if got.err == nil || !strings.Contains(got.err.Error(), test.err) {
+				t.Errorf("error %v, want %q", got.err, test.err)
+			}
+			if got.stdout != "" {
+				t.Errorf("printed %q", got.stdout)
+			}
+		})
+	}
+}

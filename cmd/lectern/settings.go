@@ -1,0 +1,246 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lectern-room/lectern/hub"
+	"github.com/lectern-room/lectern/room"
+)
+
+// settings are what an instance is told from outside. Each is a flag, and an
+// environment variable of the same name in capitals after LECTERN_. Secrets
+// are in the environment alone: see environment.secret.
+type settings struct {
+	Listen             string `default:"127.0.0.1:8080" help:"Public listener; port 0 picks a free one."`
+	OpsListen          string `default:"127.0.0.1:8081" may:"empty" help:"Listener for metrics, profiles and health; port 0 too; empty: none."`
+	PublicURL          string `placeholder:"URL" help:"The address that people reach, for links and QR codes; default: from the request."`
+	Data               string `default:"./lectern-data" help:"Folder of the embedded store and of generated keys."`
+	PostgresURL        string `placeholder:"URL" help:"Not in this version, which is embedded only."`
+	RedisURL           string `placeholder:"URL" help:"Not in this version, which is embedded only."`
+	Instance           string `placeholder:"ID" help:"This instance's id; default: random."`
+	PassportEncrypted  string `default:"optional" help:"optional, or required: plain signed passports are refused."`
+	PassportJWKS       string `name:"passport-jwks" placeholder:"SOURCE" help:"File or URL of public keys (EdDSA, ES256, RS256) that sign passports."`
+	Guests             string `default:"true" help:"Guest sign-in for students."`
+	Hosts              string `placeholder:"LIST" help:"Host names of the public listener, host[:port]; default: loopback names."`
+	Origins            string `placeholder:"LIST" help:"Sites whose pages may call, scheme://host[:port]; default: loopback names."`
+	TrustedProxies     string `placeholder:"LIST" help:"Networks from which X-Forwarded-For and -Proto are believed."`
+	SocketsPerPerson   string `default:"8" help:"Sockets that one person may have."`
+	SocketsPerAddress  string `default:"0" help:"Sockets that one address may have; 0: no limit, since a lecture hall is one address."`
+	CodeGuesses        string `default:"5,300" help:"Wrong join codes a minute: a person, an address."`
+	RoomsPerInstructor string `default:"1" help:"Rooms that one instructor may have scheduled or open."`
+	Drain              string `default:"20s" help:"Time to leave after SIGTERM."`
+	LogFormat          string `placeholder:"FORMAT" help:"text or json; default: text on a terminal."`
+	LogLevel           string `default:"info" help:"debug, info, warn or error."`
+}
+
+// The settings that are secret.
+const (
+	signingKeys    = "LECTERN_PASSPORT_KEYS"
+	encryptionKeys = "LECTERN_PASSPORT_ENCRYPTION_KEYS"
+)
+
+// A config is settings that fit together.
+type config struct {
+	listen, opsListen string
+	publicURL         string
+	data              string
+	instance          room.InstanceID
+	keys              room.KeyConfig // what is not configured is empty
+	jwks              string
+	guests            bool
+	allow             *hub.Allowlist
+	proxies           hub.Proxies
+
+	socketsPerPerson, socketsPerAddress, roomsPerInstructor int
+	// codeGuesses are those of a person and of an address, a minute.
+	codeGuesses [2]int
+	drain       time.Duration
+
+	logFormat string
+	logLevel  slog.Level
+}
+
+// check reads the settings. Its error names each one that is wrong, its value
+// unless it is secret, and what is accepted.
+func (s *settings) check(e environment) (*config, error) {
+	var r reader
+	c := &config{
+		listen:             r.address("listen", s.Listen),
+		opsListen:          s.OpsListen,
+		publicURL:          r.publicURL("public-url", s.PublicURL),
+		data:               s.Data,
+		instance:           room.InstanceID(s.Instance),
+		jwks:               r.source("passport-jwks", s.PassportJWKS),
+		guests:             r.boolean("guests", s.Guests),
+		socketsPerPerson:   r.number("sockets-per-person", s.SocketsPerPerson, 1),
+		socketsPerAddress:  r.number("sockets-per-address", s.SocketsPerAddress, 0),
+		roomsPerInstructor: r.number("rooms-per-instructor", s.RoomsPerInstructor, 1),
+		drain:              r.duration("drain", s.Drain),
+		logFormat:          r.oneOf("log-format", s.LogFormat, "", "text", "json"),
+	}
+	if s.OpsListen != "" {
+		r.address("ops-listen", s.OpsListen)
+	}
+	for flag, value := range map[string]string{"postgres-url": s.PostgresURL, "redis-url": s.RedisURL} {
+		if value != "" {
+			r.wrong(flag, "set", "nothing: this version is embedded only, one instance with a store of its own")
+		}
+	}
+	if c.instance == "" {
+		c.instance = room.InstanceID(strings.ToLower(room.NewToken()))
+	}
+	if len(c.instance) > 64 || strings.Trim(strings.ToLower(string(c.instance)), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		r.wrong("instance", s.Instance, "1 to 64 letters, digits, - and _")
+	}
+	if err := c.logLevel.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		r.wrong("log-level", s.LogLevel, "debug, info, warn or error")
+	}
+	c.codeGuesses = r.guesses("code-guesses", s.CodeGuesses)
+	c.allow, c.proxies = r.visitors(s)
+	c.keys = r.keys(e)
+	c.keys.EncryptionRequired = r.oneOf("passport-encrypted", s.PassportEncrypted, "optional", "required") == "required"
+	return c, errors.Join(r.errs...)
+}
+
+// A reader reads settings and keeps what is wrong with them.
+type reader struct{ errs []error }
+
+func (r *reader) wrong(flag, value, accepted string) {
+	r.errs = append(r.errs, fmt.Errorf("%s (--%s) is %q: accepted is %s", environmentName(flag), flag, value, accepted))
+}
+
+func (r *reader) address(flag, text string) string {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		r.wrong(flag, text, "host:port, the port from 0 to 65535")
+	}
+	return text
+}
+
+func (r *reader) publicURL(flag, text string) string {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		r.wrong(flag, text, "http:// or https://, a host and perhaps a port, and nothing else")
+	}
+	return strings.TrimRight(text, "/")
+}
+
+// source reads a file name or an address, which is one if it has a scheme.
+func (r *reader) source(flag, text string) string {
+	if !strings.Contains(text, "://") {
+		return text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		r.wrong(flag, hideUser(text), "a file, or an http:// or https:// URL without a user")
+	}
+	return text
+}
+
+// hideUser hides what may be a password in what may be a URL.
+func hideUser(text string) string {
+	before, after, found := strings.Cut(text, "://")
+	if at := strings.LastIndexByte(after, '@'); found && at >= 0 {
+		return before + "://…" + after[at:]
+	}
+	return text
+}
+
+func (r *reader) boolean(flag, text string) bool {
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		r.wrong(flag, text, "true or false")
+	}
+	return value
+}
+
+func (r *reader) number(flag, text string, least int) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > 1_000_000 {
+		r.wrong(flag, text, fmt.Sprintf("a number from %d to 1000000", least))
+	}
+	return n
+}
+
+func (r *reader) duration(flag, text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		r.wrong(flag, text, "a duration such as 20s or 1m")
+	}
+	return d
+}
+
+func (r *reader) oneOf(flag, text string, accepted ...string) string {
+	if !slices.Contains(accepted, text) {
+		r.wrong(flag, text, strings.Join(slices.DeleteFunc(accepted, func(s string) bool { return s == "" }), " or "))
+	}
+	return text
+}
+
+func (r *reader) guesses(flag, text string) (most [2]int) {
+	parts := list(text)
+	for i := range most {
+		var err error
+		if len(parts) == len(most) {
+			most[i], err = strconv.Atoi(parts[i])
+		}
+		if len(parts) != len(most) || err != nil || most[i] < 1 {
+			r.wrong(flag, text, "two numbers from 1, a person's and an address's, such as 5,300")
+			return most
+		}
+	}
+	return most
+}
+
+func (r *reader) visitors(s *settings) (*hub.Allowlist, hub.Proxies) {
+	allow, err := hub.NewAllowlist(list(s.Hosts), list(s.Origins))
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("LECTERN_HOSTS, LECTERN_ORIGINS: %w", err))
+	}
+	proxies, err := hub.ParseProxies(list(s.TrustedProxies))
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("LECTERN_TRUSTED_PROXIES: %w", err))
+	}
+	return allow, proxies
+}
+
+func (r *reader) keys(e environment) room.KeyConfig {
+	parse := func(name string) []room.Key {
+		text, err := e.secret(name)
+		if text == "" && err == nil {
+			return nil
+		}
+		var keys []room.Key
+		if err == nil {
+			keys, err = room.ParseKeys(text)
+		}
+		if err != nil {
+			r.errs = append(r.errs, fmt.Errorf("%s: %w", name, err))
+		}
+		return keys
+	}
+	return room.KeyConfig{Signing: parse(signingKeys), Encryption: parse(encryptionKeys)}
+}
+
+// list reads a comma-separated list, nil if there is nothing in it.
+func list(text string) (entries []string) {
+	for entry := range strings.SplitSeq(text, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// read parses a command line's settings as run does, and checks them.
+func read(t *testing.T, environ []string, args ...string) (*config, environment, error) {
+	t.Helper()
+	var line commandLine
+	e := newEnvironment(environ)
+	parser, err := kong.New(&line, kong.Vars{"version": ""}, kong.Resolvers(kong.ResolverFunc(e.resolve)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	e.known = knownNames(parser.Model.Flags)
+	c, err := line.Settings.check(e)
+	return c, e, err
+}
+
+func TestDefaults(t *testing.T) {
+	c, _, err := read(t, []string{"LECTERN_LISTEN=", "LECTERN_DRAIN=", "LECTERN_HOSTS=", "HOME=/nowhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.listen != "127.0.0.1:8080" || c.opsListen != "127.0.0.1:8081" || c.data != "./lectern-data" || !c.guests ||
+		c.socketsPerPerson != 8 || c.socketsPerAddress != 0 || c.roomsPerInstructor != 1 || c.codeGuesses != [2]int{5, 300} ||
+		c.drain.String() != "20s" || c.logLevel != slog.LevelInfo || len(c.instance) < 16 || c.keys.EncryptionRequired {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestWhereSettingsComeFrom(t *testing.T) {
+	environ := []string{
+		"LECTERN_OPS_LISTEN=", "LECTERN_DRAIN=5s", "LECTERN_INSTANCE=from-environment", "LECTERN_CODE_GUESSES= 7 , 70",
+		"LECTERN_GUESTS=false", "LECTERN_PASSPORT_ENCRYPTED=required", "LECTERN_PUBLIC_URL=https://lectern.example.org/",
+		"LECTERN_NAME=not-a-setting", "LECTERN_USER=neither",
+	}
+	c, _, err := read(t, environ, "passport", "--drain=7s", "--user=u")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.opsListen != "" || c.drain.String() != "7s" || c.instance != "from-environment" || c.codeGuesses != [2]int{7, 70} ||
+		c.guests || !c.keys.EncryptionRequired || c.publicURL != "https://lectern.example.org" {
+		t.Errorf("settings: %+v", c)
+	}
+	if c, _, err := read(t, nil, "--ops-listen="); err != nil || c.opsListen != "" {
+		t.Errorf("empty flag: %+v, %v", c, err)
+	}
+}
+
+func TestWrongSettings(t *testing.T) {
+	folder := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	short := "hidden:" + strings.Repeat("c2VjcmV0", 3)
+	for name, test := range map[string]struct {
+		environ string
+		want    string // in the error
+	}{
+		"listen":             {"LECTERN_LISTEN=8080", `LECTERN_LISTEN (--listen) is "8080": accepted is host:port`},
+		"listen, port":       {"LECTERN_LISTEN=:99999", `":99999"`},
+		"listen, name":       {"LECTERN_LISTEN=:http", `":http"`},
+		"ops listen":         {"LECTERN_OPS_LISTEN=x", "LECTERN_OPS_LISTEN"},
+		"public URL":         {"LECTERN_PUBLIC_URL=lectern.example.org", "accepted is http:// or https://"},
+		"public URL, path":   {"LECTERN_PUBLIC_URL=https://example.org/lectern", "LECTERN_PUBLIC_URL"},
+		"instance":           {"LECTERN_INSTANCE=a b", "letters, digits"},
+		"encrypted":          {"LECTERN_PASSPORT_ENCRYPTED=maybe", `is "maybe": accepted is optional or required`},
+		"JWKS, scheme":       {"LECTERN_PASSPORT_JWKS=ftp://example.org/keys", "LECTERN_PASSPORT_JWKS"},
+		"JWKS, password":     {"LECTERN_PASSPORT_JWKS=https://u:secret@example.org/keys", `"https://…@example.org/keys"`},
+		"guests":             {"LECTERN_GUESTS=perhaps", "true or false"},
+		"hosts":              {"LECTERN_HOSTS=*.example.org", `host "*.example.org" is not host[:port]`},
+		"origins":            {"LECTERN_ORIGINS=https://example.org,example.org", `origin "example.org" is not scheme://host[:port]`},
+		"proxies":            {"LECTERN_TRUSTED_PROXIES=10.0.0.0/99", "LECTERN_TRUSTED_PROXIES"},
+		"sockets":            {"LECTERN_SOCKETS_PER_PERSON=0", "a number from 1"},
+		"sockets, address":   {"LECTERN_SOCKETS_PER_ADDRESS=-1", "a number from 0"},
+		"guesses":            {"LECTERN_CODE_GUESSES=5", "5,300"},
+		"guesses, none":      {"LECTERN_CODE_GUESSES=5,0", "5,300"},
+		"guesses, more":      {"LECTERN_CODE_GUESSES=5,6,7", "5,300"},
+		"rooms":              {"LECTERN_ROOMS_PER_INSTRUCTOR=many", `is "many"`},
+		"drain":              {"LECTERN_DRAIN=20", "a duration such as 20s"},
+		"drain, negative":    {"LECTERN_DRAIN=-1s", "a duration such as 20s"},
+		"log format":         {"LECTERN_LOG_FORMAT=xml", "accepted is text or json"},
+		"log level":          {"LECTERN_LOG_LEVEL=loud", "debug, info, warn or error"},
+		"Postgres":           {"LECTERN_POSTGRES_URL=postgres://u:secret@h/d", "LECTERN_POSTGRES_URL (--postgres-url) is \"set\": accepted is nothing"},
+		"Redis":              {"LECTERN_REDIS_URL=redis://:secret@h", "embedded only"},
+		"keys":               {signingKeys + "=" + short, `LECTERN_PASSPORT_KEYS: key "hidden" has 18 bytes`},
+		"encryption keys":    {encryptionKeys + "=" + short, `LECTERN_PASSPORT_ENCRYPTION_KEYS: key "hidden"`},
+		"keys, file":         {signingKeys + "_FILE=" + file("short", short+"\n"), `LECTERN_PASSPORT_KEYS: key "hidden" has 18 bytes`},
+		"keys, no file":      {signingKeys + "_FILE=" + filepath.Join(folder, "none"), "LECTERN_PASSPORT_KEYS_FILE"},
+		"keys, empty file":   {signingKeys + "_FILE=" + file("empty", "\n"), "is empty"},
+		"keys, huge file":    {signingKeys + "_FILE=" + file("huge", strings.Repeat("x", maxSecret+1)), "more than"},
+		"keys, both sources": {signingKeys + "=" + short + "\n" + signingKeys + "_FILE=" + file("both", short), "both set"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := read(t, strings.Split(test.environ, "\n"))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error %v, want %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "c2VjcmV0") || strings.Contains(err.Error(), "secret") {
+				t.Fatalf("a secret is shown: %v", err)
+			}
+		})
+	}
+	_, _, err := read(t, []string{"LECTERN_DRAIN=x", "LECTERN_GUESTS=x"})
+	if err == nil || !strings.Contains(err.Error(), "LECTERN_DRAIN") || !strings.Contains(err.Error(), "LECTERN_GUESTS") {
+		t.Errorf("not every wrong setting is named: %v", err)
+	}
+}
+
+func TestSecretsFromFiles(t *testing.T) {
+	first, second := room.NewKey("first"), room.NewKey("second")
+	file := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(file, []byte(first.Reveal()+","+second.Reveal()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := read(t, []string{signingKeys + "_FILE=" + file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.keys.Signing) != 2 || c.keys.Signing[1].Reveal() != second.Reveal() || c.keys.Encryption != nil {
+		t.Errorf("keys %v", c.keys)
+	}
+}
+
+func TestSecretsAreNoFlags(t *testing.T) {
+	for _, flag := range []string{"--passport-keys=x", "--passport-encryption-keys=x"} {
+		if got := try(t, nil, "", flag); got.err == nil || !strings.Contains(got.err.Error(), "unknown flag") {
+			t.Errorf("%s: %v", flag, got.err)
+		}
+	}
+}
+
+func TestUnknownVariables(t *testing.T) {
+	_, e, err := read(t, []string{"LECTERN_LISTENS=x", "LECTERN_PASSPORT_KEY=x", "LECTERN_PASSPORT_KEYS_FILES=x", "LECTERN_DRAIN=1s", "LECTURE=x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	e.warnUnknown(slog.New(slog.NewTextHandler(&out, nil)))
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("warnings:\n%s", out.String())
+	}
+	for i, want := range []string{"name=LECTERN_LISTENS nearest=LECTERN_LISTEN", "name=LECTERN_PASSPORT_KEY nearest=LECTERN_PASSPORT_KEYS", "name=LECTERN_PASSPORT_KEYS_FILES nearest=LECTERN_PASSPORT_KEYS_FILE"} {
+		if !strings.HasSuffix(lines[i], want) {
+			t.Errorf("%s does not say %s", lines[i], want)
+		}
+	}
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add("127.0.0.1:8080")
+	f.Add("[::1]:80,example.org")
+	f.Add("5,300")
+	f.Add("https://u:p@example.org")
+	f.Fuzz(func(t *testing.T, value string) {
+		s := settings{
+			Listen: value, OpsListen: value, PublicURL: value, Instance: value, PassportJWKS: value, PassportEncrypted: value, Guests: value,
+			Hosts: value, Origins: value, TrustedProxies: value, SocketsPerPerson: value, SocketsPerAddress: value, CodeGuesses: value,
+			RoomsPerInstructor: value, Drain: value, LogFormat: value, LogLevel: value,
+		}
+		c, err := s.check(newEnvironment([]string{signingKeys + "=" + value, encryptionKeys + "=" + value}))
+		if err == nil {
+			t.Fatalf("no value is right for all settings, but %q: %+v", value, c)
+		}
+	})
+}
