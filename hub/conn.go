@@ -22,8 +22,8 @@ import (
 const (
 	subprotocol = "lectern.v1"
 
-	// maxMessage bounds what a client may send at once (PROTOCOL section 2);
-	// its longest request, open with every option, is far below.
+	// maxMessage bounds what a client may send at once: its longest request,
+	// open with every option, is far below.
 	maxMessage = 32 << 10
 
 	// maxWaiting bounds what waits for one socket: some seconds of a storm's

@@ -40,7 +40,7 @@ type flusher struct {
 
 func newFlusher() *flusher {
 	f := &flusher{
-		// DESIGN's bound: long enough for a telephone that changes its network.
+		// Long enough for a telephone that changes its network.
 		slowAfter: 10 * time.Second,
 		bodies:    sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}

@@ -13,7 +13,7 @@ const (
 	opPing  = 0x9
 )
 
-// Codes with which a socket ends. PROTOCOL names them, and what a client does
+// Codes with which a socket ends. The socket protocol (web/docs) says what a client does
 // about each. 1005 and 1006 (RFC 6455, section 7.4.1) are never on the wire.
 const (
 	closeGoingAway   = 1001

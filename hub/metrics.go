@@ -195,15 +195,16 @@ func (m *Metrics) command(typ string, began time.Time, err error) {
 func (m *Metrics) called(typ string, began time.Time, err error) {
 	u := m.usualOf(typ)
 	u.seconds.Observe(time.Since(began).Seconds())
-	var refusal *room.Refusal
-	switch {
-	case err == nil:
+	if err == nil {
 		u.ok.Inc()
-	case errors.As(err, &refusal):
-		m.commands.WithLabelValues(u.typ, string(refusal.Code)).Inc()
-	default:
-		m.commands.WithLabelValues(u.typ, string(room.CodeInternal)).Inc()
+		return
 	}
+	code := room.CodeInternal
+	var refusal *room.Refusal
+	if errors.As(err, &refusal) {
+		code = refusal.Code
+	}
+	m.commands.WithLabelValues(u.typ, string(code)).Inc()
 }
 
 func (m *Metrics) usualOf(typ string) usualCommand {

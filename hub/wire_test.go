@@ -30,7 +30,7 @@ func at(text string) time.Time {
 	return t
 }
 
-const goldenID = "0198c0de-7a11-7000-8000-000000000001"
+const goldenID = "01KJQ8M3ZC7N5T2V4X6Y8A0B1C"
 
 // goldenRoom is the room of the golden messages at a version, with two people
 // in its roster.

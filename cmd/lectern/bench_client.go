@@ -24,7 +24,7 @@ const (
 	answerTime = 30 * time.Second
 	// clientBuffer holds a reply to join whole.
 	clientBuffer = 1 << 10
-	// maxServerFrame is what PROTOCOL allows the server.
+	// maxServerFrame is what the protocol allows the server.
 	maxServerFrame = 1 << 20
 )
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -110,7 +111,10 @@ func (s *server) assemble(rooms *store.SQLite) {
 	local := &store.Local{}
 	s.registrar = &room.Registrar{
 		Store: rooms, Queue: local, Locker: local, Bus: local,
-		Metrics: metrics.Registrar(), Log: s.log, Instance: s.instance, RoomsPerInstructor: s.roomsPerInstructor,
+		Metrics: metrics.Registrar(), Log: s.log, RoomsPerInstructor: s.roomsPerInstructor,
+		// Of each start its own: an instance that comes back under its name is
+		// not the one whose sessions ended with it.
+		Instance: s.instance + "." + room.InstanceID(strings.ToLower(room.NewToken())),
 	}
 	s.people = hub.New(hub.Config{
 		Registrar: s.registrar, Archive: rooms, Keys: s.keys, Allow: s.allow, Proxies: s.proxies, Guests: s.guests,

@@ -1,0 +1,51 @@
+# `make` alone lists the targets.
+export CGO_ENABLED ?= 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 5m
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: build
+build: ## build bin/lectern, a static binary
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/lectern ./cmd/lectern
+
+.PHONY: run
+run: build ## start one instance, with nothing to install
+	./bin/lectern serve
+
+.PHONY: test
+test: ## install what the tests need, then run all of them; a skipped test is a failure
+	@.ci/install
+	@mkdir -p .cache
+	CGO_ENABLED=1 go tool gotestsum --format pkgname --jsonfile .cache/test.json -- -race -timeout 20m ./...
+	@! grep '"Action":"skip"' .cache/test.json | grep '"Test":' || { echo 'A test was skipped.'; exit 1; }
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck
+	@files=$$(gofmt -l cmd hub room store web/*.go web/build); [ -z "$$files" ] || { echo "gofmt would change: $$files"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+.PHONY: generate
+generate: ## build the pages again (needs npm)
+	cd web && npm ci --no-audit --no-fund --silent
+	go generate ./...
+
+.PHONY: generated
+generated: generate ## fail if the built pages are not those of the sources
+	git diff --exit-code -- web/dist
+	@new=$$(git status --porcelain -- web/dist); [ -z "$$new" ] || { echo "not committed: $$new"; exit 1; }
+
+.PHONY: check
+check: lint generated test ## all that has to pass before a commit
+
+.PHONY: fuzz
+fuzz: ## play random commands against the core for FUZZTIME (5m)
+	go test ./room -run '^$$' -fuzz FuzzRoom -fuzztime $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## measure: the hot pieces, then a storm of 5,000 students on one room
+	go test -run '^$$' -bench . -benchmem ./room ./hub ./store
+	./bin/lectern bench storm

@@ -1,0 +1,208 @@
+import { render } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { LecternError } from "../client";
+import type { Me } from "../client";
+import { Home } from "./home";
+import { Link, Mark, Notice, Waiting } from "./parts";
+import { api, cleanCode, forgetPassport, passport, takePassport } from "./session";
+import { go, keepLanguage, preferredLanguage, speak, useLoaded, useWords, WordsContext } from "./state";
+import type { Words } from "./state";
+import { Student } from "./student";
+import type { StudentRoute } from "./student";
+
+type Route = { page: "home" } | StudentRoute | { page: "rooms" } | { page: "desk"; id: string } | { page: "lost" };
+
+type Session = { state: "asking" } | { state: "expired" } | { state: "away" } | { state: "known"; me: Me | null };
+
+const loadRooms = () => import("./rooms");
+const loadDesk = () => import("./desk");
+const askAgainAfter = 3_000;
+
+function routeOf(path: string): Route {
+  const [, first = "", second, ...rest] = path.replace(/\/$/, "").split("/");
+  if (rest.length > 0) return { page: "lost" };
+  if (first === "" && second === undefined) return { page: "home" };
+  if (first === "teach") return second ? { page: "desk", id: decodeURIComponent(second) } : { page: "rooms" };
+  if (first === "j" && second) return { page: "join", code: cleanCode(decodeURIComponent(second)) };
+  if (first === "room" && second) return { page: "room", id: decodeURIComponent(second) };
+  return { page: "lost" };
+}
+
+function useRoute(): Route {
+  const [path, setPath] = useState(location.pathname);
+  useEffect(() => {
+    const follow = () => {
+      if (takePassport()) location.reload();
+      else setPath(location.pathname);
+    };
+    addEventListener("popstate", follow);
+    return () => removeEventListener("popstate", follow);
+  }, []);
+  return routeOf(path);
+}
+
+/** Who is signed in. The server is asked until it answers. */
+function useSession(): [Session, () => Promise<void>] {
+  const [session, setSession] = useState<Session>({ state: "asking" });
+  const ask = async () => {
+    try {
+      setSession({ state: "known", me: await api().me() });
+    } catch (error) {
+      if (!(error instanceof LecternError) || error.code !== "unauthorized") {
+        setSession({ state: "away" });
+        setTimeout(() => void ask(), askAgainAfter);
+      } else {
+        setSession(passport() ? { state: "expired" } : { state: "known", me: null });
+        forgetPassport();
+      }
+    }
+  };
+  useEffect(() => void ask(), []);
+  return [session, ask];
+}
+
+function App({ begin }: { begin: Words }) {
+  const [words, setWords] = useState(begin);
+  const { language } = words;
+  const route = useRoute();
+  const [session, ask] = useSession();
+  useEffect(() => {
+    document.documentElement.lang = language;
+  }, [language]);
+  const change = () => {
+    const other = language === "en" ? "ko" : "en";
+    keepLanguage(other);
+    void speak(other).then(setWords);
+  };
+  return (
+    <WordsContext.Provider value={words}>
+      <Frame teaching={session.state === "known" && session.me?.role === "instructor"} onLanguage={change}>
+        <Page route={route} session={session} ask={ask} />
+      </Frame>
+    </WordsContext.Provider>
+  );
+}
+
+function Frame(props: { teaching: boolean; onLanguage(): void; children: preact.ComponentChildren }) {
+  const { t } = useWords();
+  return (
+    <>
+      <a class="skip" href="#main">
+        {t.skip}
+      </a>
+      <header class="top">
+        <Link href={props.teaching ? "/teach" : "/"} class="brand">
+          <Mark /> {t.product}
+        </Link>
+        <button class="plain" id="language" title={t.languageHint} onClick={props.onLanguage}>
+          {t.language}
+        </button>
+      </header>
+      {props.children}
+    </>
+  );
+}
+
+function Page({ route, session, ask }: { route: Route; session: Session; ask(): Promise<void> }) {
+  const { t } = useWords();
+  useFocusOnHeading(route);
+  const me = session.state === "known" ? session.me : null;
+  const homeward = route.page === "home" && me?.role === "instructor";
+  useEffect(() => {
+    if (homeward) go("/teach", true);
+  }, [homeward]);
+
+  if (route.page === "lost") {
+    return (
+      <Alone>
+        <Notice advice={t.lost} id="lost">
+          <Link href="/" class="button primary">
+            {t.home}
+          </Link>
+        </Notice>
+      </Alone>
+    );
+  }
+  if (session.state === "asking" || homeward) {
+    return <Loading />;
+  }
+  if (session.state === "away") {
+    return (
+      <Alone>
+        <Notice advice={t.noServer} id="no-server" />
+      </Alone>
+    );
+  }
+  if (session.state === "expired") {
+    return (
+      <Alone>
+        <Notice advice={t.expired} id="expired">
+          <button class="quiet" id="go-on" onClick={() => void ask().then(() => go("/"))}>
+            {t.home}
+          </button>
+        </Notice>
+      </Alone>
+    );
+  }
+  if (route.page === "home") return <Home me={me} />;
+  if (route.page === "rooms" || route.page === "desk") {
+    return <Teach me={me} room={route.page === "desk" ? route.id : null} />;
+  }
+  return <Student route={route} me={me} onSignIn={ask} />;
+}
+
+function Alone({ children }: { children: preact.ComponentChildren }) {
+  return (
+    <main id="main" class="narrow">
+      {children}
+    </main>
+  );
+}
+
+function Teach({ me, room }: { me: Me | null; room: string | null }) {
+  const { t } = useWords();
+  if (me?.role !== "instructor") {
+    const advice = me ? t.rooms.student : { title: t.rooms.signInTitle, next: t.rooms.signInNext };
+    return (
+      <Alone>
+        <Notice advice={advice} id="not-instructor">
+          <Link href="/" class="button quiet">
+            {t.home}
+          </Link>
+        </Notice>
+      </Alone>
+    );
+  }
+  return room ? <DeskPage key={room} id={room} /> : <RoomsPage />;
+}
+
+function RoomsPage() {
+  const page = useLoaded(loadRooms);
+  return page ? <page.Rooms /> : <Loading />;
+}
+
+function DeskPage({ id }: { id: string }) {
+  const page = useLoaded(loadDesk);
+  return page ? <page.Desk id={id} /> : <Loading />;
+}
+
+function Loading() {
+  const { t } = useWords();
+  return (
+    <Alone>
+      <Waiting text={t.loading} />
+    </Alone>
+  );
+}
+
+/** A new page begins at its heading, as a loaded one would. */
+function useFocusOnHeading(route: Route): void {
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) document.querySelector<HTMLElement>("main h1")?.focus();
+    first.current = false;
+  }, [route.page]);
+}
+
+takePassport();
+void speak(preferredLanguage()).then((words) => render(<App begin={words} />, document.getElementById("app")!));

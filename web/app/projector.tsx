@@ -1,0 +1,71 @@
+import { useEffect, useRef } from "preact/hooks";
+import type { Counts, Room } from "../client";
+import { Fill } from "./parts";
+import { QrCode } from "./qr";
+import { joinLink, showCode } from "./session";
+import { useWords } from "./state";
+
+/** What the back row reads: the code, the way in, and how full it is. */
+export function Projector({ room, counts, onClose }: { room: Room; counts: Counts; onClose(): void }) {
+  const { t, number } = useWords();
+  const box = useRef<HTMLDivElement>(null);
+  const link = joinLink(room.code ?? "");
+  useFullScreen(box, onClose);
+  return (
+    <div ref={box} class="projector" id="projector" role="dialog" aria-modal="true" aria-label={t.desk.project} tabIndex={-1}>
+      <header>
+        <h1>{room.title}</h1>
+        <button class="plain" id="leave-projector" onClick={onClose}>
+          {t.desk.leaveProject} <kbd>Esc</kbd>
+        </button>
+      </header>
+      <div class="projector-main">
+        <div>
+          <p class="eyebrow">
+            {t.desk.joinAt} <strong>{new URL(link).host}</strong>
+          </p>
+          <p class="code-shown" id="projector-code">
+            <span>{(room.code ?? "").slice(0, 4)}</span>
+            <span>{(room.code ?? "").slice(4)}</span>
+            <span class="unseen">{showCode(room.code ?? "")}</span>
+          </p>
+        </div>
+        <figure>
+          <QrCode text={link} label={t.desk.scan} />
+          <figcaption>{t.desk.scan}</figcaption>
+        </figure>
+      </div>
+      <footer>
+        <p class="projector-count">
+          <strong id="projector-taken">{number(counts.taken)}</strong> {t.desk.ofSeats(number(room.capacity))}
+        </p>
+        <p>{t.desk.free(number(Math.max(0, room.capacity - counts.taken)))}</p>
+        <Fill taken={counts.taken} capacity={room.capacity} label={t.seat.taken(number(counts.taken), number(room.capacity))} />
+      </footer>
+    </div>
+  );
+}
+
+/** Fills the screen where the browser allows it, and the page where not. Leaving full screen closes. */
+function useFullScreen(box: { current: HTMLElement | null }, onClose: () => void): void {
+  useEffect(() => {
+    const before = document.activeElement as HTMLElement | null;
+    box.current?.focus();
+    box.current?.requestFullscreen?.().catch(() => undefined);
+    const left = () => {
+      if (!document.fullscreenElement) onClose();
+    };
+    const press = (event: KeyboardEvent) => {
+      if (event.key === "Escape" || event.key.toLowerCase() === "f") onClose();
+    };
+    document.addEventListener("fullscreenchange", left);
+    addEventListener("keydown", press);
+    return () => {
+      document.removeEventListener("fullscreenchange", left);
+      removeEventListener("keydown", press);
+      if (document.fullscreenElement) void document.exitFullscreen();
+      // The page is inert until it is drawn again.
+      requestAnimationFrame(() => before?.focus());
+    };
+  }, []);
+}

@@ -1,0 +1,146 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { LecternError, Page, Room } from "../client";
+import { Downloads } from "./downloads";
+import { Link, Trouble, Waiting } from "./parts";
+import { api } from "./session";
+import { go, useTitle, useWords } from "./state";
+
+/** An instructor's rooms, and where a new one is opened. */
+export function Rooms() {
+  const { t } = useWords();
+  const [rooms, setRooms] = useState<Room[] | null>(null);
+  const [next, setNext] = useState<string | null>(null);
+  const [trouble, setTrouble] = useState<LecternError | null>(null);
+  useTitle(t.rooms.pageTitle);
+  const load = (cursor: string | null) => {
+    setTrouble(null);
+    api()
+      .rooms(cursor)
+      .then((page: Page<Room>) => {
+        setRooms((known) => (cursor && known ? known.concat(page.items) : page.items));
+        setNext(page.next_cursor);
+      })
+      .catch(setTrouble);
+  };
+  useEffect(() => load(null), []);
+  return (
+    <main id="main" class="rooms">
+      <h1 tabIndex={-1}>{t.rooms.title}</h1>
+      <div class="columns">
+        <OpenForm />
+        <section aria-busy={rooms === null}>
+          <Trouble error={trouble} id="rooms-error" />
+          {trouble && (
+            <button class="quiet" onClick={() => load(null)}>
+              {t.tryAgain}
+            </button>
+          )}
+          {!rooms && !trouble && <Waiting text={t.loading} />}
+          {rooms?.length === 0 && <p class="empty">{t.rooms.none}</p>}
+          <ul class="room-list" id="room-list">
+            {rooms?.map((room) => <RoomItem key={room.id} room={room} />)}
+          </ul>
+          {next && (
+            <button class="quiet wide" id="older" onClick={() => load(next)}>
+              {t.rooms.older}
+            </button>
+          )}
+        </section>
+      </div>
+    </main>
+  );
+}
+
+function RoomItem({ room }: { room: Room }) {
+  const { t, number, day, time } = useWords();
+  const closed = room.status === "closed";
+  return (
+    <li class={"room-item " + room.status} data-room={room.id} data-status={room.status}>
+      <div>
+        <h2>
+          <Link href={"/teach/" + room.id}>{room.title}</Link>
+        </h2>
+        <p class="facts">
+          <span class={"pill " + room.status}>{t.rooms.status[room.status]}</span>
+          {room.opened_at && (
+            <span>
+              {day(room.opened_at)}, {time(room.opened_at)}
+              {room.closed_at && `–${time(room.closed_at)}`}
+            </span>
+          )}
+          {!closed && <span>{t.rooms.seatsTaken(number(room.taken), number(room.capacity))}</span>}
+        </p>
+      </div>
+      {closed && <Downloads room={room} />}
+    </li>
+  );
+}
+
+function OpenForm() {
+  const { t } = useWords();
+  /** One key for one intention: a double click opens one room. */
+  const key = useRef(crypto.randomUUID());
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<LecternError | null>(null);
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    setBusy(true);
+    setError(null);
+    try {
+      const opened = await api().open(asked(form), key.current);
+      go("/teach/" + opened.room.id);
+    } catch (refusal) {
+      const refused = refusal as LecternError;
+      setError(refused);
+      if (refused.code !== "unavailable") key.current = crypto.randomUUID();
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <form class="card open-form" id="open-form" onSubmit={(event) => void submit(event)}>
+      <h2>{t.rooms.open}</h2>
+      <label for="open-title">{t.rooms.roomTitle}</label>
+      <input id="open-title" name="title" required maxLength={200} placeholder={t.rooms.titlePlaceholder} autocomplete="off" />
+      <label for="open-seats">{t.rooms.seats}</label>
+      <input id="open-seats" name="seats" type="number" inputMode="numeric" required min={1} max={100000} defaultValue="60" />
+      <details>
+        <summary id="open-more">{t.rooms.more}</summary>
+        <label class="check">
+          <input type="checkbox" name="locked" id="open-locked" /> {t.rooms.locked}
+        </label>
+        <label class="check">
+          <input type="checkbox" name="guests" id="open-guests" defaultChecked /> {t.rooms.guests}
+        </label>
+        <label class="check">
+          <input type="checkbox" name="roster" id="open-roster" /> {t.rooms.rosterForAll}
+        </label>
+        <label for="open-minutes">{t.rooms.maxMinutes}</label>
+        <input id="open-minutes" name="minutes" type="number" inputMode="numeric" required min={1} max={10080} defaultValue="720" />
+      </details>
+      <Trouble error={error} id="open-error" />
+      {error?.code === "already_open" && error.body.room_id && (
+        <Link href={"/teach/" + error.body.room_id} class="button wide" id="open-existing">
+          {t.rooms.goThere}
+        </Link>
+      )}
+      <button type="submit" class="primary wide" id="open-button" disabled={busy}>
+        {busy ? t.rooms.submitting : t.rooms.submit}
+      </button>
+    </form>
+  );
+}
+
+function asked(form: FormData) {
+  return {
+    title: String(form.get("title")).trim(),
+    capacity: Number(form.get("seats")),
+    options: {
+      locked: form.has("locked"),
+      guests: form.has("guests"),
+      roster: form.has("roster") ? ("everyone" as const) : ("instructor" as const),
+      max_minutes: Number(form.get("minutes")),
+    },
+  };
+}

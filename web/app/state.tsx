@@ -1,0 +1,88 @@
+import { createContext } from "preact";
+import { useContext, useEffect, useReducer, useState } from "preact/hooks";
+import { loadText } from "./text";
+import type { Language, Text } from "./text";
+
+const languageKey = "lectern.language";
+
+export function preferredLanguage(): Language {
+  const kept = localStorage.getItem(languageKey);
+  if (kept === "en" || kept === "ko") return kept;
+  return navigator.language.toLowerCase().startsWith("ko") ? "ko" : "en";
+}
+
+export const keepLanguage = (language: Language) => localStorage.setItem(languageKey, language);
+
+/** A language's words, numbers and times. */
+export interface Words {
+  language: Language;
+  t: Text;
+  number(n: number): string;
+  time(at: string | number): string;
+  seconds(at: string): string;
+  day(at: string): string;
+}
+
+export const WordsContext = createContext<Words | null>(null);
+
+export const useWords = () => useContext(WordsContext)!;
+
+/** A formatter costs a thousand times what it takes to use it: each is made once. */
+export async function speak(language: Language): Promise<Words> {
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+  const number = new Intl.NumberFormat(language);
+  const time = new Intl.DateTimeFormat(language, clock);
+  const seconds = new Intl.DateTimeFormat(language, { ...clock, second: "2-digit" });
+  const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "short", day: "numeric" });
+  return {
+    language,
+    t: await loadText(language),
+    number: (n) => number.format(n),
+    time: (at) => time.format(new Date(at)),
+    seconds: (at) => seconds.format(new Date(at)),
+    day: (at) => day.format(new Date(at)),
+  };
+}
+
+/** Renders again whenever the thing says that it changed. */
+export function useChanges(subscribe: ((fn: () => void) => () => void) | undefined): void {
+  const [, again] = useReducer((n: number, _: void) => n + 1, 0);
+  useEffect(() => {
+    const end = subscribe?.(() => again());
+    again(); // what changed between drawing and subscribing
+    return end;
+  }, [subscribe]);
+}
+
+/** A module that only some pages need; null until it is there. */
+export function useLoaded<T extends object>(load: () => Promise<T>): T | null {
+  const [loaded, setLoaded] = useState<T | null>(null);
+  useEffect(() => void load().then(setLoaded), [load]);
+  return loaded;
+}
+
+/** Whole seconds until a moment, counting down. */
+export function useCountdown(at: number | null): number {
+  const left = () => (at === null ? 0 : Math.max(0, Math.ceil((at - Date.now()) / 1000)));
+  const [seconds, setSeconds] = useState(left);
+  useEffect(() => {
+    setSeconds(left());
+    if (at === null) return;
+    const timer = setInterval(() => setSeconds(left()), 250);
+    return () => clearInterval(timer);
+  }, [at]);
+  return seconds;
+}
+
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title + " · Lectern";
+  }, [title]);
+}
+
+/** Goes to another page of the app without loading it. */
+export function go(path: string, replace = false): void {
+  if (replace) history.replaceState(null, "", path);
+  else history.pushState(null, "", path);
+  dispatchEvent(new PopStateEvent("popstate"));
+}

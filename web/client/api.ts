@@ -1,0 +1,151 @@
+import { LecternError } from "./messages";
+import type { Entry, ErrorBody, PlaceState, Role, Room, RoomOptions } from "./messages";
+import { browser } from "./world";
+import type { World } from "./world";
+
+export interface Me {
+  user: string;
+  name: string;
+  role: Role;
+  expires_at: string;
+  now: string;
+  places: { room_id: string; state: PlaceState; seat: number | null; position: number | null }[];
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+export interface Ban {
+  user: string;
+  name: string;
+  at: string;
+}
+
+export interface Person {
+  user: string;
+  name: string;
+  guest: boolean;
+  seat: number | null;
+  first_joined_at: string | null;
+  last_left_at: string | null;
+  present_seconds: number;
+  rejoins: number;
+  intervals: { from: string; to: string | null }[];
+  status: "present" | "late" | "left_early" | "absent" | null;
+}
+
+export interface Attendance {
+  room: Room;
+  people: Person[];
+  timeline: { at: string; taken: number; online_count: number }[];
+}
+
+export interface Opened {
+  room: Room;
+  room_passport: string;
+}
+
+/** The HTTP side of Lectern. Every method throws a LecternError. */
+export class Api {
+  constructor(
+    private readonly passport: string | null,
+    private readonly world: World = browser,
+  ) {}
+
+  me = () => this.json<Me>("GET", "/v1/me");
+
+  guest = (name: string) =>
+    this.json<{ user: string; name: string; expires_at: string }>("POST", "/v1/guest", { name });
+
+  rooms = (cursor: string | null = null) =>
+    this.json<Page<Room>>("GET", "/v1/rooms" + (cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""));
+
+  room = (id: string) => this.json<{ room: Room; room_passport?: string | null }>("GET", roomPath(id));
+
+  /** Opens a room; the same key answers the same room again. */
+  open = (room: { title: string; capacity: number; options?: Partial<RoomOptions> }, key: string) =>
+    this.json<Opened>("POST", "/v1/rooms", room, { "Idempotency-Key": key });
+
+  roster = (id: string, cursor: string | null = null) =>
+    this.json<Page<Entry> & { version: number }>(
+      "GET",
+      roomPath(id) + "/roster" + (cursor ? `?cursor=${encodeURIComponent(cursor)}` : ""),
+    );
+
+  bans = (id: string, cursor: string | null = null) =>
+    this.json<Page<Ban>>("GET", roomPath(id) + "/bans?limit=500" + (cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""));
+
+  unban = (id: string, user: string) =>
+    this.json<{ room_id: string; version: number }>("DELETE", roomPath(id) + "/bans/" + encodeURIComponent(user));
+
+  attendance = (id: string) => this.json<Attendance>("GET", roomPath(id) + "/attendance?format=json");
+
+  /** The attendance record as a file. */
+  async attendanceFile(id: string, format: "csv" | "xlsx"): Promise<Blob> {
+    const response = await this.call("GET", roomPath(id) + "/attendance?format=" + format);
+    return response.blob();
+  }
+
+  private async json<T>(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<T> {
+    const response = await this.call(method, path, body, headers);
+    return (await response.json()) as T;
+  }
+
+  private async call(
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    if (this.passport) headers["Authorization"] = "Bearer " + this.passport;
+    if (body) headers["Content-Type"] = "application/json";
+    let response: Response;
+    try {
+      response = await this.world.fetch(path, {
+        method,
+        headers,
+        body: body && JSON.stringify(body),
+        credentials: "same-origin",
+        cache: "no-store",
+      });
+    } catch {
+      throw LecternError.unavailable("no answer from the server");
+    }
+    if (!response.ok) throw await problem(response);
+    return response;
+  }
+}
+
+function roomPath(id: string): string {
+  return "/v1/rooms/" + encodeURIComponent(id);
+}
+
+/** Reads an application/problem+json, or makes do with the status where a proxy answered. */
+async function problem(response: Response): Promise<LecternError> {
+  const body = (await response.json().catch(() => null)) as (ErrorBody & { detail?: string; title?: string }) | null;
+  const seconds = Number(response.headers.get("Retry-After"));
+  return new LecternError({
+    ...body,
+    code: body?.code ?? codeOf(response.status),
+    message: body?.detail ?? body?.title ?? `HTTP ${response.status}`,
+    retry_after_ms: body?.retry_after_ms ?? (seconds > 0 ? seconds * 1000 : null),
+  });
+}
+
+function codeOf(status: number): ErrorBody["code"] {
+  switch (status) {
+    case 401:
+      return "unauthorized";
+    case 403:
+      return "forbidden";
+    case 404:
+      return "not_found";
+    case 410:
+      return "room_closed";
+    case 429:
+      return "rate_limited";
+  }
+  return status >= 500 ? "unavailable" : "bad_request";
+}

@@ -1,0 +1,176 @@
+import type { Lectern } from "./lectern";
+import { LecternError } from "./messages";
+import type { Entry, Events, Room, RosterEvent, Watching } from "./messages";
+import { browser } from "./world";
+import type { World } from "./world";
+
+export interface Counts {
+  taken: number;
+  waiting: number;
+  pending: number;
+  online_count: number;
+}
+
+export type RosterState = "loading" | "live" | "closed" | "refused";
+
+/** Changes that arrive within this time are told as one; two frames of a screen. */
+const tellAfter = 32;
+/** Between two tries to watch, where the server could not answer. */
+const askAgainAfter = 1_000;
+
+/**
+ * Who is in a room, kept right by versions: an event that follows on what is
+ * here is applied, an old one ignored, and a gap makes it ask for what is missing.
+ */
+export class Roster {
+  /** Everyone on the roster, by user. Replaced by a snapshot; events change it, and the entries, in place. */
+  entries: ReadonlyMap<string, Entry> = new Map();
+  counts: Counts = { taken: 0, waiting: 0, pending: 0, online_count: 0 };
+  room: Room | null = null;
+  version = 0;
+  /** Counts the changes of who is on the roster, and as what; presence alone does not count. */
+  membership = 0;
+  state: RosterState = "loading";
+  /** Why the roster may not be seen, where state is `refused`. */
+  refusal: LecternError | null = null;
+
+  private current = new Map<string, Entry>();
+  /** A snapshot whose pages are still coming. */
+  private arriving: Map<string, Entry> | null = null;
+  private complete = false;
+  private asking = false;
+  private telling = false;
+  private readonly listeners = new Set<() => void>();
+  private readonly ends: (() => void)[];
+
+  constructor(
+    private readonly lectern: Lectern,
+    readonly roomId: string,
+    private readonly world: World = browser,
+  ) {
+    this.ends = [
+      lectern.on("roster", (event) => event.room_id === roomId && this.apply(event)),
+      lectern.on("roster_page", (event) => event.room_id === roomId && this.page(event)),
+      lectern.on("room_changed", ({ room }) => room.id === roomId && this.roomChanged(room)),
+      lectern.on("room_closed", (event) => event.room_id === roomId && this.become("closed")),
+      lectern.on("unwatch_forced", (event) => event.room_id === roomId && this.become("refused")),
+      lectern.on("connection", ({ name }) => name === "open" && this.ask()),
+    ];
+    if (lectern.connection.name === "open") this.ask();
+  }
+
+  /** Calls fn after changes, at most once in two frames; the answer ends that. */
+  subscribe(fn: () => void): () => void {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+
+  /** Stops watching. */
+  stop(): void {
+    for (const end of this.ends) end();
+    this.listeners.clear();
+    if (this.lectern.connection.name === "open") {
+      this.lectern.request("unwatch", { room_id: this.roomId }).catch(() => undefined);
+    }
+  }
+
+  private ask(): void {
+    if (this.asking || this.state === "closed" || this.state === "refused") return;
+    this.asking = true;
+    const since = this.complete ? { since: this.version } : {};
+    this.lectern
+      .request("watch", { room_id: this.roomId, ...since })
+      .then((reply) => this.answered(reply))
+      .catch((error: LecternError) => this.failed(error));
+  }
+
+  private answered(reply: Watching): void {
+    this.asking = false;
+    this.room = reply.room;
+    if (reply.deltas) {
+      for (const delta of reply.deltas) this.apply(delta);
+    } else {
+      this.version = reply.version;
+      this.complete = false;
+      this.arriving = new Map();
+      const { taken, waiting, pending, online_count } = reply.room;
+      this.counts = { taken, waiting, pending, online_count };
+      this.fill(reply.roster ?? [], reply.more ?? false);
+    }
+    this.become(reply.room.status === "closed" ? "closed" : "live");
+  }
+
+  private failed(error: LecternError): void {
+    this.asking = false;
+    if (error.code === "unavailable" || error.code === "rate_limited" || error.code === "internal") {
+      this.world.after(error.body.retry_after_ms ?? askAgainAfter, () => {
+        if (this.lectern.connection.name === "open") this.ask();
+      });
+      return;
+    }
+    this.refusal = error;
+    this.become(error.code === "room_closed" ? "closed" : "refused");
+  }
+
+  private page(event: Events["roster_page"]): void {
+    if (this.arriving && event.version === this.version) this.fill(event.roster, event.more);
+  }
+
+  private fill(entries: Entry[], more: boolean): void {
+    const arriving = this.arriving ?? new Map<string, Entry>();
+    for (const entry of entries) arriving.set(entry.user, entry);
+    if (!more) {
+      this.current = arriving;
+      this.entries = arriving;
+      this.membership++;
+      this.arriving = null;
+      this.complete = true;
+    }
+    this.tell();
+  }
+
+  private apply(event: RosterEvent): void {
+    if (this.complete && event.version <= this.version) return;
+    if (!this.complete || event.from > this.version) return this.gap();
+    for (const entry of event.joined) this.current.set(entry.user, entry);
+    for (const { user } of event.left) this.current.delete(user);
+    if (event.joined.length + event.left.length > 0) this.membership++;
+    for (const user of event.online) this.setOnline(user, true);
+    for (const user of event.offline) this.setOnline(user, false);
+    this.version = event.version;
+    const { taken, waiting, pending, online_count } = event;
+    this.counts = { taken, waiting, pending, online_count };
+    this.tell();
+  }
+
+  /** An event before the last page means that the rest of the snapshot was lost. */
+  private gap(): void {
+    this.arriving = null;
+    this.ask();
+  }
+
+  private setOnline(user: string, online: boolean): void {
+    const entry = this.current.get(user);
+    if (entry) entry.online = online;
+  }
+
+  private roomChanged(room: Room): void {
+    this.room = room;
+    if (room.status === "closed") this.become("closed");
+    this.tell();
+  }
+
+  private become(state: RosterState): void {
+    this.state = state;
+    this.tell();
+  }
+
+  private tell(): void {
+    if (this.telling) return;
+    this.telling = true;
+    this.world.after(tellAfter, () => {
+      this.telling = false;
+      for (const fn of [...this.listeners]) fn();
+    });
+  }
+}
