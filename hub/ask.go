@@ -185,7 +185,7 @@ func (q *request) leading(by room.Caller) (room.Command, error) {
 }
 
 // led is the reply to a request of leading that was carried out.
-func (h *Hub) led(q *request, o room.Outcome) any {
+func (h *Hub) led(q *request, o room.Outcome) told {
 	r := o.Room
 	switch room.CommandType(q.Type) {
 	case room.CommandAdmit:

@@ -136,6 +136,12 @@ func (h *Hub) Applied(r *room.Room, e *room.Entry) {
 	}
 }
 
+// tell gives a socket a frame, shared with others, that must arrive.
+func (h *Hub) tell(s *socket, kind string, frame []byte) {
+	h.Metrics.sent(kind, 1)
+	s.conn.offer(frame, false)
+}
+
 // placed tells a person's other sockets of the new place.
 func (h *Hub) placed(r *room.Room, e room.Event) {
 	var frame []byte
@@ -146,7 +152,7 @@ func (h *Hub) placed(r *room.Room, e room.Event) {
 		if frame == nil {
 			frame = frameOf(placeEvent{Type: "your_place", Room: r.ID, State: e.State, Seat: &e.Seat, Version: r.Version})
 		}
-		s.conn.offer(frame, false)
+		h.tell(s, "your_place", frame)
 	})
 }
 
@@ -161,7 +167,7 @@ func (h *Hub) removed(r *room.Room, e room.Event) {
 	found, ok := h.halls.Load(r.ID)
 	h.of(e.User, func(s *socket) {
 		if !s.leaves(r.ID, r.Version) {
-			s.conn.offer(frame, false)
+			h.tell(s, "you_were_removed", frame)
 		}
 		if ok {
 			found.(*hall).exit(s)
@@ -195,14 +201,13 @@ func (h *hall) applied(r *room.Room, e *room.Entry) {
 // touch notes whom the next roster event is about.
 func touch(touched map[room.UserID]bool, e room.Event) {
 	switch e.Type {
-	case room.EventConnected:
-		if e.Online {
-			touched[e.User] = touched[e.User]
-		}
-	case room.EventOffline:
-		touched[e.User] = touched[e.User]
 	case room.EventJoined, room.EventRenamed, room.EventLeft:
 		touched[e.User] = true
+	case room.EventConnected, room.EventOffline:
+		_, known := touched[e.User]
+		if shown := e.Type == room.EventOffline || e.Online; shown && !known {
+			touched[e.User] = false
+		}
 	}
 }
 
@@ -222,11 +227,11 @@ func (h *hall) toAll(r *room.Room) {
 	with := frameOf(roomEvent{"room_changed", objectOf(&r.Header, true)})
 	without := frameOf(roomEvent{"room_changed", objectOf(&r.Header, false)})
 	h.each(func(s *socket) {
+		frame := without
 		if seesCode(r, s.caller()) {
-			s.conn.offer(with, false)
-		} else {
-			s.conn.offer(without, false)
+			frame = with
 		}
+		h.hub.tell(s, "room_changed", frame)
 	})
 }
 
@@ -248,7 +253,7 @@ func (h *hall) closed(r *room.Room, e room.Event) {
 	h.toAll(r)
 	frame := frameOf(roomIDEvent{"room_closed", h.id, e.Reason})
 	h.each(func(s *socket) {
-		s.conn.offer(frame, false)
+		h.hub.tell(s, "room_closed", frame)
 		h.exit(s)
 		h.unwatch(s)
 	})
@@ -267,9 +272,7 @@ func (h *hall) tellCount(r *room.Room) {
 	}
 	h.told = countsOf(r)
 	frame := textFrame(appendCount(nil, r))
-	for s := range h.members {
-		h.offer(s, frame)
-	}
+	h.spread("count", h.members, frame)
 }
 
 // later returns what a pacer's timer does: tell, with the room as it is then.
@@ -298,9 +301,7 @@ func (h *hall) flushRoster(r *room.Room) {
 		event = nudge(r)
 	}
 	frame := textFrame(event)
-	for s := range h.watchers {
-		h.offer(s, frame)
-	}
+	h.spread("roster", h.watchers, frame)
 }
 
 // nudge is a roster event that tells nothing and makes a watcher who is
@@ -325,21 +326,24 @@ func deltaOf(r *room.Room, from int64, touched map[room.UserID]bool) delta {
 	return d
 }
 
-// offer gives a socket a frame that it may miss: the next one, or catchUp,
+// spread gives sockets a frame that each may miss: the next one, or catchUp,
 // makes up for it.
-func (h *hall) offer(s *socket, frame []byte) {
-	if !s.conn.offer(frame, true) {
-		s.lag(h.id)
+func (h *hall) spread(kind string, sockets map[*socket]bool, frame []byte) {
+	for s := range sockets {
+		if !s.conn.offer(frame, true) {
+			s.lag(h.id)
+		}
 	}
+	h.hub.Metrics.sent(kind, len(sockets))
 }
 
 // catchUp tells a socket that has missed frames where the room is.
 func (h *hall) catchUp(s *socket, r *room.Room) {
 	if h.watchers[s] {
-		h.offer(s, textFrame(nudge(r)))
+		h.spread("roster", map[*socket]bool{s: true}, textFrame(nudge(r)))
 	}
 	if h.members[s] {
-		h.offer(s, textFrame(appendCount(nil, r)))
+		h.spread("count", map[*socket]bool{s: true}, textFrame(appendCount(nil, r)))
 	}
 }
 
@@ -406,6 +410,7 @@ func (h *hall) watch(s *socket, q *request, v room.View) {
 	if v.Status != room.Closed && !h.watchers[s] {
 		h.beginWatch(s, v)
 	}
+	h.hub.Metrics.sent("watching", 1)
 	head := append(append([]byte(`{"id":`), q.ID...), `,"type":"watching","room":`...)
 	head = append(head, mustJSON(objectOf(&v.Header, seesCode(v.Room, s.caller())))...)
 	head = strconv.AppendInt(append(head, `,"version":`...), v.Version, 10)
@@ -420,6 +425,7 @@ func (h *hall) watch(s *socket, q *request, v room.View) {
 	head = strconv.AppendBool(append(head, `,"more":`...), len(h.further) > 0)
 	s.conn.offerShared(textFrame(append(head, '}')))
 	for _, frame := range h.further {
+		h.hub.Metrics.sent("roster_page", 1)
 		s.conn.offerShared(frame)
 	}
 }

@@ -113,7 +113,7 @@ func (h *Hub) drain(gone chan struct{}) {
 		// Full jitter over a millisecond a socket, at least a second: a
 		// thousand joins a second are no storm.
 		spread := max(time.Second, time.Duration(len(all))*time.Millisecond)
-		s.conn.offer(frameOf(drainingEvent{"draining", rand.N(spread).Milliseconds()}), false)
+		s.say(drainingEvent{"draining", rand.N(spread).Milliseconds()})
 		s.conn.close(closeRestart, "the instance is going away")
 	}
 	go func() {

@@ -103,7 +103,10 @@ func (s *socket) visitor() visitor {
 }
 
 // say offers a message that must arrive.
-func (s *socket) say(message any) { s.conn.offer(frameOf(message), false) }
+func (s *socket) say(message told) {
+	s.hub.Metrics.sent(message.kind(), 1)
+	s.conn.offer(frameOf(message), false)
+}
 
 // sweep ends the socket whose passport has expired, and tells one that has
 // missed frames and can take some again where the rooms are.
@@ -221,6 +224,7 @@ func (s *socket) join(q *request) error {
 		if o.Err == nil {
 			hall := s.hub.hallOf(o.Room.ID)
 			hall.enter(s, session)
+			s.hub.Metrics.sent("joined", 1)
 			s.conn.offer(textFrame(hall.joined(q, o)), false)
 		}
 	})

@@ -186,6 +186,11 @@ type reply struct {
 	Type string          `json:"type"`
 }
 
+func (r reply) kind() string { return r.Type }
+
+// A told message has a type, by which it is counted.
+type told interface{ kind() string }
+
 type openedReply struct {
 	reply
 	Room         roomObject `json:"room"`
@@ -217,6 +222,8 @@ type roomIDEvent struct {
 	Reason room.Reason `json:"reason,omitempty"`
 }
 
+func (e roomIDEvent) kind() string { return e.Type }
+
 type placeEvent struct {
 	Type     string     `json:"type"`
 	Room     room.ID    `json:"room_id"`
@@ -226,16 +233,22 @@ type placeEvent struct {
 	Version  int64      `json:"version"`
 }
 
+func (e placeEvent) kind() string { return e.Type }
+
 type roomEvent struct {
 	Type string     `json:"type"`
 	Room roomObject `json:"room"`
 }
+
+func (e roomEvent) kind() string { return e.Type }
 
 type helloEvent struct {
 	Type string `json:"type"`
 	identity
 	Now string `json:"now"`
 }
+
+func (e helloEvent) kind() string { return e.Type }
 
 // An identity is what a passport says, as hello and GET /v1/me show it.
 type identity struct {
@@ -263,6 +276,8 @@ type drainingEvent struct {
 	Type             string `json:"type"`
 	ReconnectAfterMS int64  `json:"reconnect_after_ms"`
 }
+
+func (e drainingEvent) kind() string { return e.Type }
 
 // An errorReply is a refusal as a socket and, but for id and type, HTTP have it.
 type errorReply struct {

@@ -284,7 +284,11 @@ func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool) {
 	step.Entry.Batch = NewToken()
 	g.claims(d.room, &step)
 	due := !d.room.DueAt.IsZero() && !step.Entry.At.Before(d.room.DueAt)
-	return step, len(step.Entry.Answers) == 0 && len(step.Entry.Events) == 0 && !due
+	idle = len(step.Entry.Answers) == 0 && len(step.Entry.Events) == 0 && !due
+	if idle {
+		d.wake(g) // the timer was early: a beat may have set the clock back a little
+	}
+	return step, idle
 }
 
 // persist saves a step, again and again while it cannot be told whether it

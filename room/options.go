@@ -3,6 +3,8 @@ package room
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -69,8 +71,8 @@ func (e *OptionsEdit) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return BadField("options", "an object")
 	}
-	for name, value := range fields {
-		if err := e.read(name, value); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if err := e.read(name, fields[name]); err != nil {
 			return err
 		}
 	}

@@ -251,12 +251,13 @@ func (g *Registrar) Recover(ctx context.Context) error {
 func (g *Registrar) beat(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
+	began := time.Now()
 	now, err := g.Store.Beat(ctx, g.Instance)
 	if err != nil {
 		g.Log.WarnContext(ctx, "the store did not answer", "err", err)
 		return false
 	}
-	g.clock.set(now)
+	g.clock.set(now, began)
 	return true
 }
 
@@ -348,7 +349,10 @@ type clock struct {
 
 type reading struct{ store, here time.Time }
 
-func (c *clock) set(store time.Time) { c.base.Store(&reading{store, time.Now()}) }
+// set notes what the store's clock said to a question asked at a time here.
+// The time that the question took is not known to be before or after the
+// answer was true: the clock may be ahead by as much.
+func (c *clock) set(store, here time.Time) { c.base.Store(&reading{store, here}) }
 
 func (c *clock) now() time.Time {
 	r := c.base.Load()

@@ -65,7 +65,7 @@ function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
   useShortcuts({
     f: () => setProjecting(true),
     l: () => void watched.ask("update", { options: { locked: !room.options.locked } }).catch(setError),
-    c: () => void navigator.clipboard.writeText(joinLink(code)),
+    c: () => document.getElementById("copy-link")?.click(),
     "/": () => document.getElementById("roster-search")?.focus(),
     "?": () => setHelping(true),
   });
@@ -106,6 +106,9 @@ function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
   );
 }
 
+/** Browsers keep the clipboard from pages without https. */
+const canCopy = "clipboard" in navigator;
+
 function CodeCard({ watched, code, onProject }: { watched: WatchedRoom; code: string; onProject(): void }) {
   const { t } = useWords();
   const [copied, setCopied] = useState(false);
@@ -129,9 +132,11 @@ function CodeCard({ watched, code, onProject }: { watched: WatchedRoom; code: st
           <button class="primary" id="project" onClick={onProject}>
             {t.desk.project} <kbd>F</kbd>
           </button>
-          <button class="quiet" id="copy-link" data-link={link} onClick={copy}>
-            <span aria-live="polite">{copied ? t.copied : t.copy}</span>
-          </button>
+          {canCopy && (
+            <button class="quiet" id="copy-link" data-link={link} onClick={copy}>
+              <span aria-live="polite">{copied ? t.copied : t.copy}</span>
+            </button>
+          )}
           <CodeRenewal watched={watched} />
         </div>
       </div>

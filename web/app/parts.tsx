@@ -91,13 +91,17 @@ export function useAdvice(error: LecternError | null): Advice | null {
   return body.incident ? { ...advice, next: `${advice.next} (${body.incident})` } : advice;
 }
 
-/** A dialog over the page; the browser traps the focus and gives it back. */
+/** A dialog over the page. It keeps the focus, and gives it back to where it was. */
 export function Dialog(props: { title: string; id: string; onClose(): void; children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
+    const before = document.activeElement as HTMLElement | null;
     element?.showModal();
-    return () => element?.close();
+    return () => {
+      element?.close();
+      requestAnimationFrame(() => before?.focus());
+    };
   }, []);
   return (
     <dialog ref={dialog} id={props.id} aria-labelledby={props.id + "-title"} onCancel={props.onClose}>

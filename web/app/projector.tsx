@@ -13,12 +13,12 @@ export function Projector({ room, counts, onClose }: { room: Room; counts: Count
   useFullScreen(box, onClose);
   return (
     <div ref={box} class="projector" id="projector" role="dialog" aria-modal="true" aria-label={t.desk.project} tabIndex={-1}>
-      <header>
+      <div class="projector-head">
         <h1>{room.title}</h1>
         <button class="plain" id="leave-projector" onClick={onClose}>
           {t.desk.leaveProject} <kbd>Esc</kbd>
         </button>
-      </header>
+      </div>
       <div class="projector-main">
         <div>
           <p class="eyebrow">
@@ -35,13 +35,13 @@ export function Projector({ room, counts, onClose }: { room: Room; counts: Count
           <figcaption>{t.desk.scan}</figcaption>
         </figure>
       </div>
-      <footer>
+      <div class="projector-foot">
         <p class="projector-count">
           <strong id="projector-taken">{number(counts.taken)}</strong> {t.desk.ofSeats(number(room.capacity))}
         </p>
         <p>{t.desk.free(number(Math.max(0, room.capacity - counts.taken)))}</p>
         <Fill taken={counts.taken} capacity={room.capacity} label={t.seat.taken(number(counts.taken), number(room.capacity))} />
-      </footer>
+      </div>
     </div>
   );
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { LecternError, Page, Room } from "../client";
 import { Downloads } from "./downloads";
 import { Link, Trouble, Waiting } from "./parts";
-import { api } from "./session";
+import { api, randomKey } from "./session";
 import { go, useTitle, useWords } from "./state";
 
 /** An instructor's rooms, and where a new one is opened. */
@@ -79,7 +79,7 @@ function RoomItem({ room }: { room: Room }) {
 function OpenForm() {
   const { t } = useWords();
   /** One key for one intention: a double click opens one room. */
-  const key = useRef(crypto.randomUUID());
+  const key = useRef(randomKey());
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<LecternError | null>(null);
   const submit = async (event: SubmitEvent) => {
@@ -93,7 +93,7 @@ function OpenForm() {
     } catch (refusal) {
       const refused = refusal as LecternError;
       setError(refused);
-      if (refused.code !== "unavailable") key.current = crypto.randomUUID();
+      if (refused.code !== "unavailable") key.current = randomKey();
     } finally {
       setBusy(false);
     }

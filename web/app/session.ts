@@ -28,6 +28,11 @@ export const guestsAllowed = () => told("guests") === "true";
 /** The address that the QR code shows. */
 export const joinLink = (code: string) => (told("public-url") || location.origin).replace(/\/$/, "") + "/j/" + code;
 
+/** 128 random bits; randomUUID is only to be had under https. */
+export function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Join codes are Crockford base 32: no I, L, O and U. A pasted join link is its code. */
 export function cleanCode(typed: string): string {
   const link = /\/j\/([^/?#]+)/.exec(typed);

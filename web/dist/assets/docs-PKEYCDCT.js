@@ -1,0 +1,1 @@
+var e=matchMedia("(prefers-color-scheme: dark)"),n=()=>document.documentElement.classList.toggle("dark-mode",e.matches);e.addEventListener("change",n);n();SwaggerUIBundle({url:"/openapi.json",dom_id:"#reader",deepLinking:!0,defaultModelsExpandDepth:0,validatorUrl:null});
