@@ -41,6 +41,39 @@ func inClass(t *testing.T, test func(*testing.T, *class)) {
 }
 
 func newClass(t *testing.T, folder string) *class {
+	config, sqlite := newConfig(t, folder, prometheus.NewRegistry())
+	c := &class{
+		t: t, reg: config.Registrar, keys: config.Keys, hub: New(config),
+		pipes: &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})},
+	}
+	c.reg.Listener = c.hub
+	if err := c.reg.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	var registrar, instance sync.WaitGroup
+	deciding, stopDeciding := context.WithCancel(context.Background())
+	serving, stopServing := context.WithCancel(context.Background())
+	server := &http.Server{Handler: c.hub.Handler()}
+	registrar.Go(func() { c.reg.Run(deciding) })
+	instance.Go(func() { c.hub.Run(serving, 20*time.Second) })
+	instance.Go(func() { server.Serve(c.pipes) })
+	c.drain = sync.OnceFunc(func() {
+		stopServing()
+		server.Shutdown(context.Background())
+		instance.Wait()
+		stopDeciding()
+		registrar.Wait()
+		sqlite.Close()
+	})
+	t.Cleanup(c.drain)
+	return c
+}
+
+// newConfig makes what a Hub is made of: a real store in a folder, keys of its
+// own, and a Registrar that does not run yet.
+func newConfig(t *testing.T, folder string, registry *prometheus.Registry) (Config, *store.SQLite) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	sqlite, err := store.OpenSQLite(t.Context(), folder, log)
 	if err != nil {
@@ -58,35 +91,15 @@ func newClass(t *testing.T, folder string) *class {
 		t.Fatal(err)
 	}
 	local := &store.Local{}
-	reg := &room.Registrar{Store: sqlite, Queue: local, Locker: local, Bus: local, Log: log, Instance: "test", RoomsPerInstructor: 1}
-	c := &class{t: t, reg: reg, keys: keys, pipes: &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}}
-	c.hub = New(Config{
-		Registrar: reg, Archive: sqlite, Keys: keys, Allow: allow, Guests: true, Log: log, Version: "test",
-		Limits:  Limits{SocketsPerPerson: 8, Guesses: Guesses{Person: 5, Address: 300}},
-		Metrics: NewMetrics(prometheus.NewRegistry()),
-	})
-	reg.Listener = c.hub
-	if err := reg.Recover(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-
-	var registrar, instance sync.WaitGroup
-	deciding, stopDeciding := context.WithCancel(context.Background())
-	serving, stopServing := context.WithCancel(context.Background())
-	server := &http.Server{Handler: c.hub.Handler()}
-	registrar.Go(func() { reg.Run(deciding) })
-	instance.Go(func() { c.hub.Run(serving, 20*time.Second) })
-	instance.Go(func() { server.Serve(c.pipes) })
-	c.drain = sync.OnceFunc(func() {
-		stopServing()
-		server.Shutdown(context.Background())
-		instance.Wait()
-		stopDeciding()
-		registrar.Wait()
-		sqlite.Close()
-	})
-	t.Cleanup(c.drain)
-	return c
+	metrics := NewMetrics(registry)
+	return Config{
+		Registrar: &room.Registrar{
+			Store: sqlite, Queue: local, Locker: local, Bus: local, Log: log, Metrics: metrics.Registrar(),
+			Instance: "test", RoomsPerInstructor: 1,
+		},
+		Archive: sqlite, Keys: keys, Allow: allow, Guests: true, Log: log, Version: "1.2.3", Metrics: metrics,
+		Limits: Limits{SocketsPerPerson: 8, Guesses: Guesses{Person: 5, Address: 300}},
+	}, sqlite
 }
 
 func (c *class) passport(user room.UserID, role room.Role, ttl time.Duration) string {

@@ -147,11 +147,12 @@ func (h *Hub) all() []*socket {
 	return all
 }
 
-// enter adds a socket, and returns false if its person or its address has too
-// many.
+// enter greets a socket and adds it: the greeting is the first that it hears.
+// It returns false if its person or its address has too many.
 func (h *Hub) enter(s *socket) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	s.say(helloEvent{"hello", identityOf(s.passport), room.Stamp(h.Registrar.Now())})
 	user := s.user()
 	if len(h.people[user]) >= h.Limits.SocketsPerPerson ||
 		h.Limits.SocketsPerAddress > 0 && h.address[s.address] >= h.Limits.SocketsPerAddress {

@@ -115,20 +115,20 @@ func TestMembers(t *testing.T) {
 	}
 
 	s.must(http.StatusOK, "DELETE", path+"/members/s1?ban=true", "", s.teacher())
-	s.must(http.StatusOK, "DELETE", path+"/members/nobody?ban=true", "", s.teacher())
+	s.must(http.StatusOK, "DELETE", path+"/members/stranger?ban=true", "", s.teacher())
 	got = s.must(http.StatusOK, "GET", path+"/bans?limit=1", "", s.teacher())
 	if ban := got.body["items"].([]any)[0].(map[string]any); ban["user"] != "s1" || ban["name"] != "Name of s1" || ban["at"] == nil || len(ban) != 3 {
 		t.Errorf("a ban: %s", got.text)
 	}
 	got = s.must(http.StatusOK, "GET", path+"/bans?cursor="+got.body["next_cursor"].(string), "", s.teacher())
-	if !slices.Equal(got.users(), []string{"nobody"}) || got.body["next_cursor"] != nil {
+	if !slices.Equal(got.users(), []string{"stranger"}) || got.body["next_cursor"] != nil {
 		t.Errorf("the second page of bans: %s", got.text)
 	}
 	for range 2 {
 		s.must(http.StatusOK, "DELETE", path+"/bans/s1", "", s.teacher())
 	}
-	s.refused("forbidden", "role", "DELETE", path+"/bans/nobody", "", s.student("nobody"))
-	if got := s.must(http.StatusOK, "GET", path+"/bans", "", s.teacher()); !slices.Equal(got.users(), []string{"nobody"}) {
+	s.refused("forbidden", "role", "DELETE", path+"/bans/stranger", "", s.student("stranger"))
+	if got := s.must(http.StatusOK, "GET", path+"/bans", "", s.teacher()); !slices.Equal(got.users(), []string{"stranger"}) {
 		t.Errorf("after lifting: %s", got.text)
 	}
 	join("s1")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lectern-room/lectern/room"
-	"github.com/lectern-room/lectern/store"
 )
 
 // A school is an instance that is asked over HTTP.
@@ -62,44 +60,21 @@ func (a *archive) Places(ctx context.Context, user room.UserID) ([]room.Place, e
 
 func newSchool(t *testing.T, change ...func(*Config)) *school {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	sqlite, err := store.OpenSQLite(t.Context(), t.TempDir(), log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := &school{t: t, metrics: prometheus.NewRegistry()}
+	config, sqlite := newConfig(t, t.TempDir(), s.metrics)
 	t.Cleanup(func() { sqlite.Close() })
-	if err := sqlite.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	keys, err := room.NewKeyring(room.KeyConfig{Signing: []room.Key{room.NewKey("test")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	allow, err := NewAllowlist(nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	local := &store.Local{}
-	s := &school{t: t, metrics: prometheus.NewRegistry(), archive: &archive{Archive: sqlite}}
-	metrics := NewMetrics(s.metrics)
-	registrar := &room.Registrar{
-		Store: sqlite, Queue: local, Locker: local, Bus: local, Log: log, Metrics: metrics.Registrar(),
-		Instance: "test", RoomsPerInstructor: 1,
-	}
-	config := Config{
-		Registrar: registrar, Archive: s.archive, Keys: keys, Allow: allow, Guests: true, Log: log, Version: "1.2.3", Metrics: metrics,
-		Limits: Limits{SocketsPerPerson: 8, Guesses: Guesses{Person: 5, Address: 300}},
-	}
+	s.archive = &archive{Archive: sqlite}
+	config.Archive = s.archive
 	for _, f := range change {
 		f(&config)
 	}
 	s.hub = New(config)
-	registrar.Listener = s.hub
+	config.Registrar.Listener = s.hub
 	s.handler = s.hub.Handler()
 
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { registrar.Run(ctx) })
+	running.Go(func() { config.Registrar.Run(ctx) })
 	t.Cleanup(func() {
 		stop()
 		running.Wait()

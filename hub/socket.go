@@ -49,7 +49,6 @@ type socket struct {
 // run is the socket's life.
 func (s *socket) run() {
 	defer s.hub.Metrics.closed(s.conn)
-	s.say(helloEvent{"hello", identityOf(s.passport), room.Stamp(s.hub.Registrar.Now())})
 	if !s.hub.enter(s) {
 		s.hub.Metrics.connection("too_many")
 		s.conn.close(closeTooMany, "too many sockets of one person")

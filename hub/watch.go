@@ -1,0 +1,107 @@
+package hub
+
+import (
+	"strconv"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// pageSize is how many roster entries go into one frame.
+const pageSize = 500
+
+// watch makes s a watcher and answers with what has changed since the version
+// that it has, or with the whole roster.
+func (h *hall) watch(s *socket, q *request, v room.View) {
+	if v.Status != room.Closed && !h.watchers[s] {
+		h.beginWatch(s, v)
+	}
+	h.hub.Metrics.sent("watching", 1)
+	head := append(append([]byte(`{"id":`), q.ID...), `,"type":"watching","room":`...)
+	head = append(head, mustJSON(objectOf(&v.Header, seesCode(v.Room, s.caller())))...)
+	head = strconv.AppendInt(append(head, `,"version":`...), v.Version, 10)
+	if q.Since != nil {
+		if deltas, ok := deltasSince(v, *q.Since); ok {
+			s.conn.offerShared(textFrame(append(append(append(head, `,"deltas":`...), deltas...), '}')))
+			return
+		}
+	}
+	h.page(v.Room)
+	head = append(append(head, `,"roster":`...), h.first...)
+	head = strconv.AppendBool(append(head, `,"more":`...), len(h.further) > 0)
+	s.conn.offerShared(textFrame(append(head, '}')))
+	for _, frame := range h.further {
+		h.hub.Metrics.sent("roster_page", 1)
+		s.conn.offerShared(frame)
+	}
+}
+
+func (h *hall) beginWatch(s *socket, v room.View) {
+	if len(h.watchers) == 0 {
+		h.from = v.Version
+		clear(h.touched)
+	}
+	h.watchers[s] = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watching == nil {
+		s.watching = map[room.ID]bool{}
+	}
+	s.watching[h.id] = true
+}
+
+func (h *hall) unwatch(s *socket) {
+	delete(h.watchers, s)
+	h.vacate()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.watching, h.id)
+}
+
+// page encodes the roster, once a version, however many ask for it.
+func (h *hall) page(r *room.Room) {
+	if h.pagedAt == r.Version {
+		return
+	}
+	h.first, h.further, h.pagedAt = []byte("[]"), nil, r.Version
+	roster := r.Roster()
+	for i := 0; i < len(roster); i += pageSize {
+		end := min(i+pageSize, len(roster))
+		page := appendList(nil, roster[i:end], appendEntry)
+		if i == 0 {
+			h.first = page
+		} else {
+			h.further = append(h.further, textFrame(appendPage(nil, r, page, end < len(roster))))
+		}
+	}
+}
+
+// deltasSince returns the array of roster events that brings a watcher from a
+// version to now: none or one. It returns false where that is not known any
+// more or would be too much.
+func deltasSince(v room.View, since int64) ([]byte, bool) {
+	entries, ok := v.Since(since)
+	if !ok {
+		return nil, false
+	}
+	touched := map[room.UserID]bool{}
+	for _, e := range entries {
+		for _, event := range e.Events {
+			touch(touched, event)
+		}
+	}
+	if len(entries) == 0 {
+		return []byte("[]"), true
+	}
+	b := appendRoster([]byte{'['}, v.Room, deltaOf(v.Room, since, touched))
+	return append(b, ']'), len(b) < frameLimit/2
+}
+
+// catchUp tells a socket that has missed frames where the room is.
+func (h *hall) catchUp(s *socket, r *room.Room) {
+	if h.watchers[s] {
+		h.spread("roster", map[*socket]bool{s: true}, textFrame(nudge(r)))
+	}
+	if h.members[s] {
+		h.spread("count", map[*socket]bool{s: true}, textFrame(appendCount(nil, r)))
+	}
+}
