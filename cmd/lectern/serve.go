@@ -86,6 +86,9 @@ func (serveCommand) Run(ctx context.Context, p *program) (err error) {
 	if err := s.greet(p.stdout); err != nil {
 		return err
 	}
+	if !s.onLoopback() && p.settings.Hosts == "" {
+		s.log.Warn("others reach this machine but are refused: set LECTERN_HOSTS and LECTERN_ORIGINS to the names by which they call it")
+	}
 	if err := s.registrar.Recover(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -234,7 +237,7 @@ func (e *endpoint) serve(ctx context.Context) error {
 // greet prints what a person needs who has just started an instance on their
 // own machine. Elsewhere nobody is given an instructor's passport.
 func (s *server) greet(w io.Writer) error {
-	if at, ok := s.public.listener.Addr().(*net.TCPAddr); !ok || !at.IP.IsLoopback() {
+	if !s.onLoopback() {
 		return nil
 	}
 	token, err := s.keys.Seal(room.Passport{
@@ -246,4 +249,10 @@ func (s *server) greet(w io.Writer) error {
 	}
 	_, err = fmt.Fprintf(w, "Lectern:    %[1]s\nInstructor: %[1]s/#passport=%[2]s\nData:       %[3]s\n", s.public.address, token, s.data)
 	return err
+}
+
+// onLoopback tells whether only this machine reaches the server.
+func (s *server) onLoopback() bool {
+	at, ok := s.public.listener.Addr().(*net.TCPAddr)
+	return ok && at.IP.IsLoopback()
 }
