@@ -58,7 +58,7 @@ func (r *Room) apply(e Event, at time.Time) {
 	switch e.Type {
 	case EventOpened:
 		r.Instructor = Caller{User: e.User, Name: e.Name, Role: Instructor}
-		r.Status, r.OpenedAt, r.Options = Open, at, DefaultOptions()
+		r.Status, r.OpenedAt, r.Options, r.Slot = Open, at, DefaultOptions(), e.Change.Slot
 		r.change(*e.Change)
 	case EventChanged:
 		if e.Change.Code != "" {

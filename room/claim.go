@@ -17,8 +17,8 @@ func keyClaim(u UserID, key string) string {
 	return "key:" + itoa(len(u)) + ":" + string(u) + ":" + key
 }
 
-// claims fills in what names a step takes and gives up.
-func (g *Registrar) claims(before *Room, step *Step) {
+// names fills in what names a step takes and gives up.
+func names(before *Room, step *Step) {
 	code := before.Code
 	for _, e := range step.Entry.Events {
 		switch {
@@ -26,10 +26,7 @@ func (g *Registrar) claims(before *Room, step *Step) {
 			step.Release = append(step.Release, codeClaim(code))
 			code = e.Change.Code
 		case e.Type == EventClosed:
-			step.Release = append(step.Release, codeClaim(code))
-			for slot := range g.RoomsPerInstructor {
-				step.Release = append(step.Release, slotClaim(before.Instructor.User, slot))
-			}
+			step.Release = append(step.Release, codeClaim(code), slotClaim(before.Instructor.User, before.Slot))
 			return
 		}
 	}
@@ -60,7 +57,7 @@ func (g *Registrar) Open(ctx context.Context, by Caller, change Change, key stri
 		case strings.HasPrefix(claimed.Key, "key:"):
 			return claimed.Holder, true, nil
 		case strings.HasPrefix(claimed.Key, "slot:"):
-			if o.slot++; o.slot >= g.RoomsPerInstructor {
+			if o.change.Slot++; o.change.Slot >= g.RoomsPerInstructor {
 				return "", false, ErrAlreadyOpen.In(claimed.Holder)
 			}
 		}
@@ -72,7 +69,6 @@ type opening struct {
 	id     ID
 	by     Caller
 	key    string
-	slot   int
 	change Change
 }
 
@@ -84,6 +80,6 @@ func (o *opening) step(g *Registrar) Step {
 	if o.key != "" {
 		step.Claim = append(step.Claim, keyClaim(o.by.User, o.key))
 	}
-	step.Claim = append(step.Claim, slotClaim(o.by.User, o.slot), codeClaim(o.change.Code))
+	step.Claim = append(step.Claim, slotClaim(o.by.User, o.change.Slot), codeClaim(o.change.Code))
 	return step
 }

@@ -101,6 +101,22 @@ func TestOpenSlots(t *testing.T) {
 	})
 }
 
+// A slot is given up by the room that held it, however many there are by then.
+func TestSlotsOfASettingThatChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall()
+		two := h.instance(t, "i1")
+		two.RoomsPerInstructor = 2
+		first, _ := two.opened(3)
+		second, _ := two.opened(3)
+		one := h.instance(t, "i2")
+		one.must(room.Command{Type: room.CommandClose, Room: first, By: kim})
+		one.must(room.Command{Type: room.CommandClose, Room: second, By: kim})
+		two.opened(3)
+		two.opened(3)
+	})
+}
+
 // A join code that another room has is passed over, when a room is opened and
 // when its code is renewed.
 func TestCodeCollides(t *testing.T) {

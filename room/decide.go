@@ -161,7 +161,7 @@ func (r *Room) disconnect(c Command, at time.Time) ([]Event, error) {
 	if i < 0 {
 		return nil, nil
 	}
-	return []Event{p.Sessions[i].ended(p, c.At, at)}, nil
+	return []Event{r.ended(p.Sessions[i], p, c.At, at)}, nil
 }
 
 // reap ends the sessions of an instance that died, at its last beat.
@@ -170,7 +170,7 @@ func (r *Room) reap(c Command, at time.Time) ([]Event, error) {
 	for _, p := range r.Roster() {
 		for _, s := range p.Sessions {
 			if s.Instance == c.Instance {
-				events = append(events, s.ended(p, c.At, at))
+				events = append(events, r.ended(s, p, c.At, at))
 			}
 		}
 	}
@@ -178,14 +178,14 @@ func (r *Room) reap(c Command, at time.Time) ([]Event, error) {
 }
 
 // ended is the end of a session that is recorded now and happened at t, as far
-// as that can be: in milliseconds, neither in the future nor before the
-// session began.
-func (s Session) ended(p *Person, t, now time.Time) Event {
+// as that can be: in milliseconds, neither in the future nor after the room
+// closes by itself nor before the session began.
+func (r *Room) ended(s Session, p *Person, t, now time.Time) Event {
 	t = t.UTC().Truncate(time.Millisecond)
 	if t.After(now) || t.IsZero() {
 		t = now
 	}
-	return Event{Type: EventDisconnected, User: p.User, Session: s.ID, At: later(t, s.Since)}
+	return Event{Type: EventDisconnected, User: p.User, Session: s.ID, At: later(earlier(t, r.ClosesAt()), s.Since)}
 }
 
 func (r *Room) leave(c Command) ([]Event, error) {
@@ -222,7 +222,7 @@ func (r *Room) news(c Change) Change {
 }
 
 // admit answers for a room without approval and waiting list, which is every
-// room as long as OptionsEdit.Check refuses them: nobody waits.
+// room as long as OptionsEdit.UnmarshalJSON refuses them: nobody waits.
 func (r *Room) admit(c Command) ([]Event, error) {
 	if !c.All && r.Member(c.User) == nil {
 		return nil, ErrNotFound

@@ -282,7 +282,7 @@ func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool) {
 	}
 	step = d.room.Batch(fresh, now)
 	step.Entry.Batch = NewToken()
-	g.claims(d.room, &step)
+	names(d.room, &step)
 	due := !d.room.DueAt.IsZero() && !step.Entry.At.Before(d.room.DueAt)
 	idle = len(step.Entry.Answers) == 0 && len(step.Entry.Events) == 0 && !due
 	if idle {

@@ -98,6 +98,7 @@ type Change struct {
 	Capacity *int         `json:"capacity,omitempty"`
 	Options  *OptionsEdit `json:"options,omitempty"`
 	Code     string       `json:"code,omitempty"` // a new join code; empty: as it was
+	Slot     int          `json:"slot,omitempty"` // open: which of the instructor's the room holds
 }
 
 // EventType names what happened in a room.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -139,12 +140,12 @@ func (c *Change) Check() error {
 	return nil
 }
 
-// CheckText refuses a text that people will read if it is empty, longer than
+// CheckText refuses a text that people will read if it is blank, longer than
 // most code points, or could disguise itself: control and
 // bidirectional-override characters.
 func CheckText(field, text string, most int) error {
-	accepted := "1 to " + itoa(most) + " characters, none of them a control or text direction character"
-	if n := utf8.RuneCountInString(text); n < 1 || n > most || !utf8.ValidString(text) {
+	accepted := "1 to " + itoa(most) + " characters, not only spaces, none of them a control or text direction character"
+	if n := utf8.RuneCountInString(text); n < 1 || n > most || !utf8.ValidString(text) || strings.TrimSpace(text) == "" {
 		return BadField(field, accepted)
 	}
 	for _, c := range text {

@@ -24,7 +24,7 @@ type Passport struct {
 type Invitation struct {
 	Room      ID        `json:"room"`
 	Renewals  int       `json:"renewals"` // of the join code, when it was made: see Header.Renewals
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	ExpiresAt time.Time `json:"-"`        // after it, it is none
 }
 
 // BadPassport is why a passport was refused. The client hears

@@ -162,22 +162,19 @@ func (g *Registrar) newCommandID() CommandID {
 	return CommandID(string(g.Instance) + "." + strconv.FormatUint(g.commands.Add(1), 36))
 }
 
-// Do asks and waits. See, which may be nil, is called under the room's lock
-// with the room as the command left it.
-func (g *Registrar) Do(ctx context.Context, c Command, see func(*Room, *Entry)) (Answer, error) {
+// Do asks and waits, for no longer than a store that is away is waited for.
+// See, which may be nil, is called under the room's lock with what came of the
+// command if it was decided.
+func (g *Registrar) Do(c Command, see func(Outcome)) (Answer, error) {
 	done := make(chan Outcome, 1)
 	g.Ask(c, func(o Outcome) {
 		if o.Room != nil && see != nil {
-			see(o.Room, o.Entry)
+			see(o)
 		}
 		done <- o
 	})
-	select {
-	case o := <-done:
-		return o.Answer, o.Err
-	case <-ctx.Done():
-		return Answer{}, ErrUnavailable
-	}
+	o := <-done
+	return o.Answer, o.Err
 }
 
 // View calls see with the room as it is on this instance, under the room's
@@ -350,8 +347,8 @@ type clock struct {
 type reading struct{ store, here time.Time }
 
 // set notes what the store's clock said to a question asked at a time here.
-// The time that the question took is not known to be before or after the
-// answer was true: the clock may be ahead by as much.
+// Whatever part of the question's time passed before the answer was made, the
+// clock is ahead by.
 func (c *clock) set(store, here time.Time) { c.base.Store(&reading{store, here}) }
 
 func (c *clock) now() time.Time {

@@ -129,7 +129,7 @@ func (i *instance) header(id room.ID) (h room.Header) {
 	return h
 }
 
-func (i *instance) do(c room.Command) (room.Answer, error) { return i.Do(i.t.Context(), c, nil) }
+func (i *instance) do(c room.Command) (room.Answer, error) { return i.Do(c, nil) }
 
 // must does what must not be refused.
 func (i *instance) must(c room.Command) room.Answer {
@@ -699,9 +699,9 @@ func TestMetrics(t *testing.T) {
 			Save:     func(_ time.Duration, n int, err error) { told = append(told, fmt.Sprint("save ", n, " ", err != nil)) },
 			Conflict: func() { told = append(told, "conflict") },
 		}
-		a, err := one.Do(t.Context(), join(id, code, student(2)), func(r *room.Room, e *room.Entry) {
-			if r.Taken != 2 || e.Version != 3 || len(e.Answers) != 1 {
-				t.Errorf("sees %d taken at %+v", r.Taken, e)
+		a, err := one.Do(join(id, code, student(2)), func(o room.Outcome) {
+			if o.Room.Taken != 2 || o.Entry.Version != 3 || len(o.Entry.Answers) != 1 {
+				t.Errorf("sees %d taken at %+v", o.Room.Taken, o.Entry)
 			}
 		})
 		if err != nil || a.Seat != 2 {
@@ -709,25 +709,6 @@ func TestMetrics(t *testing.T) {
 		}
 		if want := []string{"lock", "save 1 true", "conflict", "save 1 false"}; !slices.Equal(told, want) {
 			t.Errorf("told %q, want %q", told, want)
-		}
-	})
-}
-
-// A caller that gives up is told so; the command goes on.
-func TestGiveUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHall()
-		i := h.instance(t, "i1")
-		id, code := i.opened(9)
-		h.faults(slow(time.Second), nil)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		if _, err := i.Do(ctx, join(id, code, student(1)), nil); !errors.Is(err, room.ErrUnavailable) {
-			t.Errorf("answered %v", err)
-		}
-		time.Sleep(3 * time.Second)
-		if seat := i.seated(id, student(1).User); seat != 1 {
-			t.Errorf("seat %d", seat)
 		}
 	})
 }

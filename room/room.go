@@ -61,6 +61,7 @@ type Header struct {
 	Instructor Caller
 	Code       string // the join code
 	Renewals   int    // how often the code was renewed; voids older invitations
+	Slot       int    // which of the instructor's slots the room holds, from 0
 	Capacity   int
 	Status     Status
 	Options    Options
@@ -218,8 +219,9 @@ type Step struct {
 }
 
 // Batch decides commands one after the other, each as if those before it had
-// happened already, and leaves the room as it was. The end of a dead
-// instance's sessions, which lies in the past, goes first, then what is due.
+// happened already, and leaves the room as it was. What is due goes before the
+// first command that does not tell of something past: a session that ended
+// before the room closed by itself did so however late that is decided.
 // Entry.Batch, Claim and Release are the caller's to fill in.
 func (r *Room) Batch(commands []Command, at time.Time) Step {
 	at = r.now(at)
@@ -238,7 +240,7 @@ func (r *Room) Batch(commands []Command, at time.Time) Step {
 	}
 	looked := false
 	for _, c := range slices.Concat(commands, []Command{{Type: CommandTick}}) {
-		if !looked && c.Type != CommandReap {
+		if !looked && !c.past() {
 			looked = true
 			happen(r.due(at))
 		}

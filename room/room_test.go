@@ -512,13 +512,24 @@ func TestExpiry(t *testing.T) {
 
 // The last beat of an instance lies before what became due while nobody
 // looked: it is recorded first.
-func TestReapBeforeDue(t *testing.T) {
+func TestPastBeforeDue(t *testing.T) {
 	r := after(roomOf(2), joinOn("ann", "s1"))
-	beat := bell.Add(time.Hour)
-	step := r.Batch([]Command{reap("i1", beat), join("ben")}, bell.Add(20*time.Hour))
-	want := []Event{disconnected("ann", "s1", beat), {Type: EventClosed, Reason: ReasonExpired, At: bell.Add(12 * time.Hour)}}
-	if !reflect.DeepEqual(step.Entry.Events, want) {
-		t.Errorf("got %s, want %s", inJSON(step.Entry.Events), inJSON(want))
+	gone, closes := bell.Add(time.Hour), bell.Add(12*time.Hour)
+	for name, tt := range map[string]struct {
+		past  Command
+		ended time.Time
+	}{
+		"an instance died":       {reap("i1", gone), gone},
+		"a socket went":          {disconnect("ann", "s1", gone), gone},
+		"a socket went too late": {disconnect("ann", "s1", closes.Add(time.Hour)), closes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			step := r.Batch([]Command{tt.past, join("ben")}, bell.Add(20*time.Hour))
+			want := []Event{disconnected("ann", "s1", tt.ended), {Type: EventClosed, Reason: ReasonExpired, At: closes}}
+			if !reflect.DeepEqual(step.Entry.Events, want) {
+				t.Errorf("got %s, want %s", inJSON(step.Entry.Events), inJSON(want))
+			}
+		})
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const (
 	selectRoom = `
 		SELECT id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
-			status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at
+			slot, status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at
 		FROM room `
 
 	selectPeople = `
@@ -118,7 +118,7 @@ func scanHeader(rows *sql.Rows) (room.Header, error) {
 		options []byte
 	)
 	err := rows.Scan(&h.ID, &h.Version, moment{&h.At}, &h.Title, &h.Instructor.User, &h.Instructor.Name, &h.Code,
-		&h.Renewals, &h.Capacity, &h.Status, &options, moment{&h.OpenedAt}, moment{&h.ClosedAt},
+		&h.Renewals, &h.Capacity, &h.Slot, &h.Status, &options, moment{&h.OpenedAt}, moment{&h.ClosedAt},
 		&h.Taken, &h.Waiting, &h.Pending, &h.Online, moment{&h.DueAt})
 	if err != nil {
 		return h, err

@@ -30,18 +30,20 @@ func (s *SQLite) Due(ctx context.Context, at time.Time, limit int) ([]room.ID, e
 	return ids, nil
 }
 
-// Beat is room.Store's.
+// Beat is room.Store's. The time is that of the call, however long the disk
+// takes.
 func (s *SQLite) Beat(ctx context.Context, instance room.InstanceID) (time.Time, error) {
+	now := s.clock.now()
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
 	case <-ctx.Done():
 		return time.Time{}, fmt.Errorf("beat: %w", context.Cause(ctx))
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
 	_, err := s.writer.exec(context.WithoutCancel(ctx), `
 		INSERT INTO instance (id, beat_at) VALUES ($1, $2)
 		ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at`, instance, millis(now))
+	s.wrote(err)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("beat: %w", err)
 	}
@@ -130,9 +132,22 @@ func loadStays(ctx context.Context, tx *sql.Tx, id room.ID) ([]room.Stay, error)
 	})
 }
 
+// Of a log most of which changes neither number, what comes back is short.
+const selectPoints = `
+	SELECT at, taken, online_count
+	FROM (
+		SELECT version, at, taken, online_count, lag(taken) OVER log AS taken_before,
+			lag(online_count) OVER log AS online_before, lead(version) OVER log AS version_after
+		FROM room_log WHERE room_id = $1
+		WINDOW log AS (ORDER BY version)
+	) AS point
+	WHERE taken_before IS NULL OR taken <> taken_before OR online_count <> online_before OR version_after IS NULL
+	ORDER BY version`
+
+// loadPoints returns the first and the last point, and those that differ from
+// the one before.
 func loadPoints(ctx context.Context, tx *sql.Tx, id room.ID) ([]room.Point, error) {
-	rows, err := tx.QueryContext(ctx, `
-		SELECT at, taken, online_count FROM room_log WHERE room_id = $1 ORDER BY version`, id)
+	rows, err := tx.QueryContext(ctx, selectPoints, id)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/lectern-room/lectern/room"
 )
 
@@ -70,6 +73,7 @@ func (s *SQLite) saveGroup(ctx context.Context) {
 		if err != nil {
 			outcome = err
 		}
+		s.wrote(outcome)
 		if outcome != nil {
 			outcome = fmt.Errorf("save room %s: %w", w.step.Room.ID, outcome)
 		}
@@ -105,4 +109,22 @@ func (w *writer) try(ctx context.Context, step *room.Step) (outcome, fatal error
 	}
 	_, fatal = w.exec(ctx, `RELEASE step`)
 	return outcome, fatal
+}
+
+// wrote notes for Ping whether the store took a write. One that the store
+// refused for what it says tells nothing.
+func (s *SQLite) wrote(err error) {
+	var (
+		claimed *room.Claimed
+		failure *sqlite.Error
+	)
+	switch {
+	case errors.Is(err, room.ErrStale), errors.As(err, &claimed):
+		return
+	case errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_CONSTRAINT: // above it: which one
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failure = err
 }

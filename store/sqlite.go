@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -32,6 +33,9 @@ var _ room.Store = (*SQLite)(nil)
 // not hold up a join, few enough to share the memory of a small machine.
 const readers = 4
 
+// database is the file's name in the folder.
+const database = "lectern.db"
+
 // SQLite is a room.Store in one folder, which no other SQLite can open at the
 // same time. What it has answered survives the loss of the process and of the
 // machine's power. Call Migrate before anything else.
@@ -40,17 +44,23 @@ type SQLite struct {
 	log    *slog.Logger
 	lock   *os.File
 	read   *sql.DB
+	clock  clock
 
 	turn   chan struct{} // holds one token while writer is in use
 	writer *writer       // owned by whoever put the token into turn
 
 	mu      sync.Mutex
 	waiting []*saving // guarded by mu; in order of arrival
+	failure error     // guarded by mu; why the last write failed
 }
 
 // OpenSQLite opens the store in the given folder and makes the folder if there
 // is none. It fails if another process has it open.
 func OpenSQLite(ctx context.Context, folder string, log *slog.Logger) (*SQLite, error) {
+	return openSQLite(ctx, folder, log, clock{wall: time.Now, steady: steady()})
+}
+
+func openSQLite(ctx context.Context, folder string, log *slog.Logger, clock clock) (*SQLite, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
 		return nil, fmt.Errorf("open the data folder: %w", err)
@@ -59,7 +69,7 @@ func OpenSQLite(ctx context.Context, folder string, log *slog.Logger) (*SQLite, 
 	if err != nil {
 		return nil, err
 	}
-	s := &SQLite{folder: folder, log: log, lock: lock, turn: make(chan struct{}, 1)}
+	s := &SQLite{folder: folder, log: log, lock: lock, clock: clock, turn: make(chan struct{}, 1)}
 	if err := s.open(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open the store in %s: %w", folder, err)
@@ -68,7 +78,10 @@ func OpenSQLite(ctx context.Context, folder string, log *slog.Logger) (*SQLite, 
 }
 
 func (s *SQLite) open(ctx context.Context) error {
-	var err error
+	err := keepPrivate(filepath.Join(s.folder, database))
+	if err != nil {
+		return err
+	}
 	if s.writer, err = openWriter(ctx, s.address()); err != nil {
 		return err
 	}
@@ -77,7 +90,14 @@ func (s *SQLite) open(ctx context.Context) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	return s.read.PingContext(ctx)
+	last, err := lastBeat(ctx, s.read)
+	if err != nil {
+		return err
+	}
+	if ahead := s.clock.set(last); ahead > 0 {
+		s.log.WarnContext(ctx, "the machine's clock was set back: the store's time goes on from the last beat", "beat_at", last, "ahead", ahead)
+	}
+	return nil
 }
 
 // address returns the data source name.
@@ -93,7 +113,7 @@ func (s *SQLite) address(pragmas ...string) string {
 	)
 	return (&url.URL{
 		Scheme:   "file",
-		Path:     filepath.Join(s.folder, "lectern.db"),
+		Path:     filepath.Join(s.folder, database),
 		RawQuery: url.Values{"_pragma": pragmas}.Encode(),
 	}).String()
 }
@@ -113,10 +133,18 @@ func (s *SQLite) Close() error {
 	return errors.Join(append(errs, s.lock.Close())...)
 }
 
-// Ping tells whether the store can be read.
+// Ping tells whether the store can be read and took what was last written.
 func (s *SQLite) Ping(ctx context.Context) error {
 	var n int
-	return s.read.QueryRowContext(ctx, `SELECT count(*) FROM instance`).Scan(&n)
+	if err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM instance`).Scan(&n); err != nil {
+		return fmt.Errorf("read the store: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure != nil {
+		return fmt.Errorf("the last write: %w", s.failure)
+	}
+	return nil
 }
 
 // Migrate brings the schema up to this program's.

@@ -11,14 +11,14 @@ import (
 const (
 	insertRoom = `
 		INSERT INTO room (id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
-			status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+			slot, status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		ON CONFLICT (id) DO NOTHING`
 
 	updateRoom = `
 		UPDATE room SET version = $2, at = $3, title = $4, instructor_id = $5, instructor_name = $6, code = $7,
-			renewals = $8, capacity = $9, status = $10, options = $11, opened_at = $12, closed_at = $13,
-			taken = $14, waiting = $15, pending = $16, online_count = $17, due_at = $18
+			renewals = $8, capacity = $9, slot = $10, status = $11, options = $12, opened_at = $13, closed_at = $14,
+			taken = $15, waiting = $16, pending = $17, online_count = $18, due_at = $19
 		WHERE id = $1 AND version = $2 - 1`
 
 	insertEntry = `
@@ -75,7 +75,7 @@ func (w *writer) saveRoom(ctx context.Context, step *room.Step) (saved bool, err
 		query = insertRoom
 	}
 	n, err := w.exec(ctx, query, r.ID, step.Entry.Version, millis(r.At), r.Title, r.Instructor.User, r.Instructor.Name,
-		r.Code, r.Renewals, r.Capacity, r.Status, string(options), millis(r.OpenedAt), millis(r.ClosedAt),
+		r.Code, r.Renewals, r.Capacity, r.Slot, r.Status, string(options), millis(r.OpenedAt), millis(r.ClosedAt),
 		r.Taken, r.Waiting, r.Pending, r.Online, millis(r.DueAt))
 	if err != nil || n == 1 {
 		return false, err

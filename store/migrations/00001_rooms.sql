@@ -13,6 +13,7 @@ CREATE TABLE room (
 	code            text    NOT NULL,
 	renewals        bigint  NOT NULL,
 	capacity        bigint  NOT NULL,
+	slot            bigint  NOT NULL,
 	status          text    NOT NULL,
 	options         text    NOT NULL,
 	opened_at       bigint  NOT NULL,

@@ -223,6 +223,30 @@ func sessions(t *testing.T, s Store) {
 	})
 }
 
+// points: of entries that change nothing the last remains.
+func points(t *testing.T, s Store) {
+	l := begin(t, s, 9)
+	idle := func() {
+		for range 100 {
+			l.now = l.now.Add(time.Second)
+			l.do()
+		}
+	}
+	idle()
+	l.do(l.joinOn("Ann", "a1", "i1"))
+	idle()
+	l.do(leave("Ann"))
+	idle()
+	h, err := s.History(t.Context(), l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := func(seconds, people int) room.Point {
+		return room.Point{At: noon.Add(time.Duration(seconds) * time.Second), Taken: people, Online: people}
+	}
+	same(t, "points", h.Points, []room.Point{after(0, 0), after(100, 1), after(200, 0), after(300, 0)})
+}
+
 func unknown(t *testing.T, s Store) {
 	ctx := t.Context()
 	_, _, err := s.Load(ctx, "nowhere", noon)

@@ -29,7 +29,7 @@ type Store interface {
 	// History returns what the attendance record of a room is made of.
 	History(ctx context.Context, id room.ID) (*room.History, error)
 
-	// Ping tells whether the store can be read.
+	// Ping tells whether the store can be read and took what was last written.
 	Ping(ctx context.Context) error
 }
 
@@ -47,6 +47,7 @@ func Run(t *testing.T, open Open) {
 		"SeatPromise":      seatPromise,
 		"Claims":           claims,
 		"Sessions":         sessions,
+		"Points":           points,
 		"Entries":          entries,
 		"LoadIsApplied":    loadIsApplied,
 		"Due":              due,
@@ -86,7 +87,7 @@ func begin(t testing.TB, s Store, seats int) *lecture {
 	l := &lecture{TB: t, store: s, now: noon}
 	l.Room = &room.Room{Header: room.Header{ID: room.NewID(noon)}}
 	title, code := "Optics", room.NewCode()
-	l.do(room.Command{Type: room.CommandOpen, By: lecturer, Change: &room.Change{Title: &title, Capacity: &seats, Code: code}})
+	l.do(room.Command{Type: room.CommandOpen, By: lecturer, Change: &room.Change{Title: &title, Capacity: &seats, Code: code, Slot: 2}})
 	return l
 }
 

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// A machine is one whose clocks a test sets.
+type machine struct {
+	*testing.T
+	folder string
+	wall   time.Time
+	steady time.Duration
+}
+
+func (m *machine) open() *SQLite {
+	m.Helper()
+	s, err := openSQLite(m.Context(), m.folder, slog.New(slog.DiscardHandler), clock{
+		wall:   func() time.Time { return m.wall },
+		steady: func() time.Duration { return m.steady },
+	})
+	if err != nil {
+		m.Fatal(err)
+	}
+	m.Cleanup(func() { s.Close() })
+	if err := s.Migrate(m.Context()); err != nil {
+		m.Fatal(err)
+	}
+	return s
+}
+
+func (m *machine) beats(s *SQLite, want time.Time) {
+	m.Helper()
+	if got, err := s.Beat(m.Context(), "i1"); err != nil || got != want {
+		m.Errorf("the store's time is %v, want %v: %v", got, want, err)
+	}
+}
+
+// TestClockIsSet: whoever sets the machine's clock does not set the store's.
+func TestClockIsSet(t *testing.T) {
+	m := &machine{T: t, folder: t.TempDir(), wall: noon, steady: time.Hour}
+	s := m.open()
+	m.beats(s, noon)
+	for i, step := range []time.Duration{-24 * time.Hour, 48 * time.Hour, 0} {
+		m.wall = noon.Add(step)
+		m.steady += time.Second + 900*time.Microsecond
+		m.beats(s, noon.Add(time.Duration(i+1)*(time.Second+900*time.Microsecond)).Truncate(time.Millisecond))
+	}
+}
+
+// TestClockAfterRestart: the time goes on from the last beat, or from the
+// machine's clock if that is later.
+func TestClockAfterRestart(t *testing.T) {
+	m := &machine{T: t, folder: t.TempDir(), wall: noon, steady: time.Hour}
+	for _, row := range []struct{ wall, want time.Time }{
+		{noon, noon},
+		{noon.Add(-time.Hour), noon.Add(time.Second)},
+		{noon.Add(-2 * time.Hour), noon.Add(2 * time.Second)},
+		{noon.Add(time.Hour), noon.Add(time.Hour)},
+	} {
+		m.wall = row.wall
+		s := m.open()
+		m.beats(s, row.want)
+		m.steady += time.Second
+		m.beats(s, row.want.Add(time.Second))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		m.steady = 0 // the machine starts again
+	}
+}
+
+// TestBeatWaits: a beat has the time at which it was asked for.
+func TestBeatWaits(t *testing.T) {
+	s := open(t)
+	release := s.hold()
+	defer release()
+	asked := time.Now()
+	answer := make(chan time.Time, 1)
+	go func() {
+		at, err := s.Beat(t.Context(), "i1")
+		if err != nil {
+			t.Error(err)
+		}
+		answer <- at
+	}()
+	const wait = 500 * time.Millisecond
+	time.Sleep(wait)
+	release()
+	if late := (<-answer).Sub(asked); late.Abs() > wait/2 {
+		t.Errorf("the answer is %v from the moment of the call", late)
+	}
+}
+
+// TestSteady: the machine's steady clock runs as fast as time does.
+func TestSteady(t *testing.T) {
+	clock := steady()
+	began, from := time.Now(), clock()
+	time.Sleep(50 * time.Millisecond)
+	passed := clock() - from
+	if real := time.Since(began); passed < 50*time.Millisecond || passed > real {
+		t.Errorf("%v passed, the clock says %v", real, passed)
+	}
+}
