@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -18,28 +19,29 @@ import (
 	"github.com/lectern-room/lectern/room"
 )
 
-// bodyTakesAtMost is how long a client may take to send a request's body: 32
-// KiB over a bad mobile network.
+// bodyTakesAtMost is how long a client may take from a request's headers to
+// the end of its body: 32 KiB over a bad mobile network.
 const bodyTakesAtMost = 5 * time.Second
 
 // An api answers the HTTP calls of the protocol and describes them. It is
-// static after construction but for health.
+// static after construction but for health and calls.
 type api struct {
 	*Hub
 	routes      *http.ServeMux
 	huma        huma.API
 	health      health
+	calls       *calls
 	description []byte // of the API, as OpenAPI has it
 }
 
 // Handler returns what answers /v1, /openapi.json, /healthz and /readyz. The
 // metrics read from it, so that there is one for each Hub.
 func (h *Hub) Handler() http.Handler {
-	a := &api{Hub: h, routes: http.NewServeMux(), health: health{archive: h.Archive}}
+	a := &api{Hub: h, routes: http.NewServeMux(), health: health{archive: h.Archive}, calls: newCalls()}
 	a.huma = humago.New(a.routes, described(h.Version))
 	a.addCalls()
 	a.description = a.describe()
-	a.routes.HandleFunc("GET /v1/socket", h.socketHandler)
+	a.routes.HandleFunc("GET /v1/socket", a.socket)
 	a.routes.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(a.description)
@@ -58,12 +60,17 @@ func (a *api) addCalls() {
 }
 
 // Guard refuses requests under a name, or from pages, that are not allowed,
-// before anything else is looked at. Probes come under any name.
+// before anything else is looked at. Probes come under any name. It also
+// bounds the wait for a body, wanted or not: net/http reads the rest of one
+// that nobody has read.
 func (h *Hub) Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTakesAtMost))
+		}
 		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
 			if err := h.Allow.check(r); err != nil {
-				h.writeProblem(w, r, err)
+				h.writeProblem(w, err)
 				return
 			}
 		}
@@ -118,7 +125,7 @@ func (a *api) route(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, unmatched.status, room.BadField("method", allowed))
 		return
 	}
-	a.writeProblem(w, r, errNoCall)
+	a.writeProblem(w, errNoCall)
 }
 
 var errNoCall = &room.Refusal{Code: room.CodeNotFound, Message: "no such call: see /openapi.json"}
@@ -132,6 +139,47 @@ type unanswered struct {
 func (u *unanswered) Header() http.Header         { return u.header }
 func (u *unanswered) WriteHeader(status int)      { u.status = status }
 func (u *unanswered) Write(b []byte) (int, error) { return len(b), nil }
+
+// socket answers GET /v1/socket. What is no handshake of a WebSocket (RFC
+// 6455, 4.2.1) hears so as every other problem is told.
+func (a *api) socket(w http.ResponseWriter, r *http.Request) {
+	if err := checkHandshake(r); err != nil {
+		a.Metrics.connection("failed")
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		a.writeProblem(w, err)
+		return
+	}
+	a.socketHandler(w, r)
+}
+
+func checkHandshake(r *http.Request) error {
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	switch {
+	case r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1):
+		return room.BadField("method", "GET of HTTP/1.1")
+	case !hasToken(r.Header.Values("Connection"), "upgrade"):
+		return room.BadField("Connection", "Upgrade: this call opens a WebSocket")
+	case !hasToken(r.Header.Values("Upgrade"), "websocket"):
+		return room.BadField("Upgrade", "websocket")
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return room.BadField("Sec-WebSocket-Version", "13")
+	case len(keys) != 1:
+		return room.BadField("Sec-WebSocket-Key", "one value")
+	}
+	if key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0])); err != nil || len(key) != 16 {
+		return room.BadField("Sec-WebSocket-Key", "16 bytes in base64")
+	}
+	return nil
+}
+
+// hasToken tells whether one of a header's values, which may be lists, has a
+// token, in any case.
+func hasToken(values []string, token string) bool {
+	return slices.ContainsFunc(strings.Split(strings.Join(values, ","), ","), func(each string) bool {
+		return strings.EqualFold(strings.TrimSpace(each), token)
+	})
+}
 
 // A call is one HTTP request on its way through the API.
 type call struct {
@@ -157,7 +205,7 @@ func (a *api) handle(o operation, do func(*call) error) {
 			a.Metrics.called(c.Type, began, err)
 		}
 		if err != nil {
-			a.writeProblem(c.w, c.r, err)
+			a.writeProblem(c.w, err)
 		}
 	})
 }
@@ -175,9 +223,17 @@ func answer[T any](a *api, o operation, do func(*call) (status int, body T, err 
 }
 
 func (a *api) prepare(c *call, o operation) (err error) {
-	if !o.Public {
-		if c.visitor, err = a.visitor(c.r, false); err != nil {
-			return err
+	if o.Public {
+		c.address = subscriber(a.Proxies.client(c.r))
+	} else if c.visitor, err = a.visitor(c.r, false); err != nil {
+		return err
+	}
+	if o.Method != http.MethodGet {
+		if wait := a.calls.take(c.passport.Caller, c.address); wait > 0 {
+			a.Metrics.limited("requests")
+			limited := *room.ErrLimited
+			limited.RetryAfter = wait
+			return &limited
 		}
 	}
 	if o.Body != nil || c.r.ContentLength != 0 {
@@ -196,7 +252,7 @@ func (c *call) read(wanted bool) error {
 	if !wanted {
 		return nil
 	}
-	data, err := c.body()
+	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxMessage))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -206,18 +262,6 @@ func (c *call) read(wanted bool) error {
 	}
 	c.request, err = parseRequest(data)
 	return err
-}
-
-// body reads the whole body. The deadline of one that does not come stays, so
-// that the server does not wait for the rest either.
-func (c *call) body() ([]byte, error) {
-	control := http.NewResponseController(c.w)
-	control.SetReadDeadline(time.Now().Add(bodyTakesAtMost))
-	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxMessage))
-	if err == nil {
-		control.SetReadDeadline(time.Time{})
-	}
-	return data, err
 }
 
 // lead returns the command of a call about the room in the path that only its
@@ -230,7 +274,7 @@ func (c *call) lead() (room.Command, error) {
 
 // do has a command carried out, and calls see with the room as it left it.
 func (a *api) do(c *call, command room.Command, see func(*room.Room)) (room.Answer, error) {
-	done, err := a.Registrar.Do(c.r.Context(), command, func(r *room.Room, _ *room.Entry) { see(r) })
+	done, err := a.Registrar.Do(command, func(o room.Outcome) { see(o.Room) })
 	return done, in(err, command.Room)
 }
 
@@ -271,7 +315,9 @@ type page struct {
 	after string // the key of the last item of the page before
 }
 
-func (c *call) page() (page, error) {
+// page reads which part is asked for of a list whose items have keys that
+// isKey knows.
+func (c *call) page(isKey func(string) bool) (page, error) {
 	p := page{limit: 100}
 	query := c.r.URL.Query()
 	if query.Has("limit") {
@@ -282,7 +328,7 @@ func (c *call) page() (page, error) {
 		p.limit = n
 	}
 	after, err := base64.RawURLEncoding.DecodeString(query.Get("cursor"))
-	if err != nil {
+	if err != nil || len(after) > 0 && !isKey(string(after)) {
 		return p, errCursor
 	}
 	p.after = string(after)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,20 +29,65 @@ func TestBodiesAreJSON(t *testing.T) {
 	s.must(http.StatusCreated, "POST", "/v1/rooms", body, with(s.teacher(), "Content-Type", "application/json; charset=utf-8"))
 }
 
-// A client that never sends the body it has announced is not waited for.
+// A client that never sends the body it has announced is not waited for, also
+// where the body is not asked for.
 func TestBodyTakesTooLong(t *testing.T) {
+	for name, test := range map[string]struct {
+		request string
+		status  int
+	}{
+		"half a body":     {"POST /v1/guest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"name\":", http.StatusBadRequest},
+		"no passport":     {"POST /v1/rooms HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", http.StatusUnauthorized},
+		"bad host":        {"POST /v1/rooms HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 1000\r\n\r\n", http.StatusForbidden},
+		"no such call":    {"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", http.StatusNotFound},
+		"GET with a body": {"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inClass(t, func(t *testing.T, c *class) {
+				ours, theirs := net.Pipe()
+				defer ours.Close()
+				c.pipes.conns <- theirs
+				began := time.Now()
+				go fmt.Fprint(ours, test.request)
+				in := bufio.NewReader(ours)
+				got, err := http.ReadResponse(in, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				io.Copy(io.Discard, got.Body)
+				if _, err := in.ReadByte(); err != io.EOF {
+					t.Errorf("not closed: %v", err)
+				}
+				if took := time.Since(began); got.StatusCode != test.status || took < bodyTakesAtMost || took > bodyTakesAtMost+time.Second {
+					t.Errorf("%d after %v", got.StatusCode, took)
+				}
+			})
+		})
+	}
+}
+
+// A body that comes in time leaves the connection as it was.
+func TestBodyTakesItsTime(t *testing.T) {
 	inClass(t, func(t *testing.T, c *class) {
 		ours, theirs := net.Pipe()
 		defer ours.Close()
 		c.pipes.conns <- theirs
-		began := time.Now()
-		go fmt.Fprint(ours, "POST /v1/guest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"name\":")
-		got, err := http.ReadResponse(bufio.NewReader(ours), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(began); got.StatusCode != http.StatusBadRequest || took != bodyTakesAtMost {
-			t.Errorf("%d after %v", got.StatusCode, took)
+		in := bufio.NewReader(ours)
+		for range 3 {
+			go func() {
+				fmt.Fprint(ours, "POST /v1/guest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"name\":")
+				time.Sleep(bodyTakesAtMost - time.Second)
+				fmt.Fprint(ours, `"Kim"}`)
+			}()
+			got, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, got.Body)
+			if got.StatusCode != http.StatusOK {
+				t.Errorf("status %d", got.StatusCode)
+			}
+			time.Sleep(time.Minute)
 		}
 	})
 }
@@ -61,6 +107,9 @@ func TestUnauthorized(t *testing.T) {
 	} {
 		for _, call := range []string{"GET /v1/me", "GET /v1/rooms", "GET /v1/rooms/x", "POST /v1/rooms/x/close", "DELETE /v1/rooms/x/members/y", "GET /v1/socket"} {
 			method, path, _ := strings.Cut(call, " ")
+			if path == "/v1/socket" {
+				headers = handshakeOf(headers)
+			}
 			got := s.refused("unauthorized", "", method, path, "", headers)
 			if got.Header.Get("WWW-Authenticate") == "" {
 				t.Error("no WWW-Authenticate")
@@ -126,6 +175,41 @@ func TestNoSuchCall(t *testing.T) {
 	}
 }
 
+// handshakeOf returns headers with those that open a WebSocket.
+func handshakeOf(h http.Header) http.Header {
+	for name, value := range map[string]string{
+		"Connection": "keep-alive, Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+	} {
+		h = with(h, name, value)
+	}
+	return h
+}
+
+func TestNoHandshake(t *testing.T) {
+	s := newSchool(t)
+	whole := handshakeOf(s.student("s1"))
+	for name, bad := range map[string][]string{
+		"Connection":            {"", "keep-alive", "upgrades"},
+		"Upgrade":               {"", "h2c"},
+		"Sec-WebSocket-Version": {"", "8", "14"},
+		"Sec-WebSocket-Key":     {"", "dGhlIHNhbXBsZSBub25jZQ", "eA=="},
+	} {
+		for _, value := range bad {
+			got := s.refused("bad_request", name, "GET", "/v1/socket", "", with(whole, name, value))
+			if got.Header.Get("Upgrade") != "websocket" || got.Header.Get("Sec-WebSocket-Version") != "13" {
+				t.Errorf("%s %q: %v", name, value, got.Header)
+			}
+		}
+	}
+	twice := whole.Clone()
+	twice.Add("Sec-WebSocket-Key", whole.Get("Sec-WebSocket-Key"))
+	s.refused("bad_request", "Sec-WebSocket-Key", "GET", "/v1/socket", "", twice)
+	s.refused("bad_request", "method", "HEAD", "/v1/socket", "", whole)
+	if got := samples(t, s.metrics)["connections_total{result=failed}"]; got != 13 {
+		t.Errorf("%v attempts are counted", got)
+	}
+}
+
 // A socket is upgraded through all that is around the handler.
 func TestSocketUpgrade(t *testing.T) {
 	s := newSchool(t)
@@ -140,12 +224,7 @@ func TestSocketUpgrade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header = s.student("s1")
-	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-	} {
-		r.Header.Set(name, value)
-	}
+	r.Header = handshakeOf(s.student("s1"))
 	got, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

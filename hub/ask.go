@@ -84,7 +84,10 @@ func (h *Hub) invitation(r *room.Header) *string {
 // joining returns the command of a join request: by code, or by room with the
 // room's passport or with a place there already.
 func (h *Hub) joining(ctx context.Context, q *request, v visitor) (room.Command, error) {
-	c := room.Command{Type: room.CommandJoin, By: v.passport.Caller, Invite: v.invite}
+	c := room.Command{Type: room.CommandJoin, By: v.passport.Caller}
+	if v.invite != nil && h.Registrar.Now().Before(v.invite.ExpiresAt) {
+		c.Invite = v.invite
+	}
 	switch {
 	case c.By.Role != room.Student:
 		return c, room.ErrNotStudent

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -70,6 +71,14 @@ func newClass(t *testing.T, folder string) *class {
 	return c
 }
 
+// A bubbled store's clock is the test's, not the machine's.
+type bubbled struct{ room.Store }
+
+func (b bubbled) Beat(ctx context.Context, instance room.InstanceID) (time.Time, error) {
+	_, err := b.Store.Beat(ctx, instance)
+	return time.Now(), err
+}
+
 // newConfig makes what a Hub is made of: a real store in a folder, keys of its
 // own, and a Registrar that does not run yet.
 func newConfig(t *testing.T, folder string, registry *prometheus.Registry) (Config, *store.SQLite) {
@@ -94,7 +103,7 @@ func newConfig(t *testing.T, folder string, registry *prometheus.Registry) (Conf
 	metrics := NewMetrics(registry)
 	return Config{
 		Registrar: &room.Registrar{
-			Store: sqlite, Queue: local, Locker: local, Bus: local, Log: log, Metrics: metrics.Registrar(),
+			Store: bubbled{sqlite}, Queue: local, Locker: local, Bus: local, Log: log, Metrics: metrics.Registrar(),
 			Instance: "test", RoomsPerInstructor: 1,
 		},
 		Archive: sqlite, Keys: keys, Allow: allow, Guests: true, Log: log, Version: "1.2.3", Metrics: metrics,
@@ -126,13 +135,15 @@ type client struct {
 	code int // of the close frame, set before said is closed
 }
 
+// localHandshake asks for a socket of a server that is called localhost.
+var localHandshake = strings.Replace(handshakeRequest, "Host: lectern", "Host: localhost", 1)
+
 func (c *class) dial(headers string) *client {
 	c.t.Helper()
 	ours, theirs := net.Pipe()
 	c.pipes.conns <- theirs
 	br := bufio.NewReader(ours)
-	go fmt.Fprintf(ours, "GET /v1/socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", headers)
+	go fmt.Fprintf(ours, localHandshake+"%s\r\n", headers)
 	response, err := http.ReadResponse(br, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
 		c.t.Fatalf("dial: %v, %v", response, err)

@@ -93,8 +93,10 @@ type conn struct {
 	counted  int        // those of them that count towards maxWaiting
 	flushed  chan struct{}
 	closedAt time.Time
-	code     int // the first cause of the end, 0 before
-	reason   string
+	// silentSince is when the peer was last heard, if it ended for its silence.
+	silentSince time.Time
+	code        int // the first cause of the end, 0 before
+	reason      string
 }
 
 // upgrade answers the handshake of a WebSocket and returns the connection,
@@ -326,6 +328,9 @@ func (c *conn) sweep(now time.Time) {
 		c.close(closeMisuse, slowMessage)
 	}
 	if now.Sub(c.lastHeard) >= maxSilence {
+		c.mu.Lock()
+		c.silentSince = c.lastHeard
+		c.mu.Unlock()
 		c.drop(closeLost, "silent")
 	}
 	if now.Sub(c.pinged) >= pingEvery {

@@ -23,7 +23,10 @@ const (
 	closeLost        = 1006
 	closeBadText     = 1007
 	closeMisuse      = 1008
+	closeRestart     = 1012
+	closeExpired     = 4001
 	closeSlow        = 4002
+	closeTooMany     = 4003
 )
 
 // maxCloseReason is what a control frame's 125 bytes leave beside the code

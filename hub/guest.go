@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,7 +29,7 @@ func (a *api) addPassportCalls() {
 			Description: "Sets the cookie `" + guestCookie + "`, with which a student without a passport can join rooms that let guests in. " +
 				"With a guest's cookie it is the same person again, renamed. Refused (`forbidden`, field `guests`) where there are no guests.",
 		},
-		Public: true, Body: guestBody{},
+		Public: true, Body: guestBody{}, Codes: []room.Code{room.CodeRateLimited},
 	}, a.signInGuest)
 }
 
@@ -98,7 +99,7 @@ func (a *api) signInGuest(c *call) (status int, guest guestAnswer, err error) {
 	}
 	http.SetCookie(c.w, &http.Cookie{
 		Name: guestCookie, Value: token, Path: "/", MaxAge: int(guestFor / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.Proxies.secure(c.r),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.Proxies.secure(c.r) || strings.HasPrefix(strings.ToLower(a.PublicURL), "https:"),
 	})
 	return http.StatusOK, guestAnswer{p.User, p.Name, room.Stamp(p.ExpiresAt)}, nil
 }

@@ -53,6 +53,11 @@ func TestGuestSignIn(t *testing.T) {
 		t.Errorf("expires in %v, %v", in, err)
 	}
 
+	s.hub.PublicURL = "https://lectern.example.org"
+	if again := s.must(http.StatusOK, "POST", "/v1/guest", `{"name":"Kim"}`, origin).Cookies(); !again[0].Secure {
+		t.Error("a cookie of a site with https goes over http")
+	}
+
 	cookie := with(origin, "Cookie", "lectern_passport="+cookies[0].Value)
 	me := s.must(http.StatusOK, "GET", "/v1/me", "", cookie)
 	if me.body["user"] != user || me.body["name"] != "김민수" || me.body["role"] != "student" {

@@ -116,8 +116,12 @@ func (h *Hub) removed(r *room.Room, e room.Event) {
 	}
 	frame := frameOf(roomIDEvent{"you_were_removed", r.ID, reason})
 	found, ok := h.halls.Load(r.ID)
+	back := r.Person(e.User).Sessions // of those who came back in the same entry
 	h.of(e.User, func(s *socket) {
-		if !s.leaves(r.ID, r.Version) {
+		if s.staysWith(back) {
+			return
+		}
+		if !s.leftWith(e.Command) {
 			h.tell(s, "you_were_removed", frame)
 		}
 		if ok {
@@ -219,18 +223,25 @@ func (h *hall) exit(s *socket) {
 }
 
 // leave is exit for the socket that asked for it.
-func (h *hall) leave(s *socket, version int64) {
+func (h *hall) leave(s *socket, by room.CommandID) {
 	h.exit(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.left, s.leftRoom = version, h.id
+	s.left, s.leftBy = h.id, by
 }
 
-// leaves tells whether the socket itself asked for what happened at a version.
-func (s *socket) leaves(id room.ID, version int64) bool {
+// leftWith tells whether the socket itself asked to leave by a command.
+func (s *socket) leftWith(by room.CommandID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.leftRoom == id && s.left == version
+	return by != "" && s.leftBy == by
+}
+
+// staysWith tells whether one of the sessions is the socket's.
+func (s *socket) staysWith(sessions []room.Session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(sessions, func(open room.Session) bool { return open.ID == s.session })
 }
 
 func (s *socket) inRoom() room.ID {

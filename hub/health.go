@@ -65,6 +65,7 @@ type readiness struct {
 
 type parts struct {
 	Store   string `json:"store" enum:"up,away" doc:"away: it does not answer; for 30 s that alone does not make the instance unready."`
+	Redis   string `json:"redis" enum:"none" doc:"none: it is not configured, as always in this version."`
 	Sockets string `json:"sockets" enum:"open,draining" doc:"draining: the instance is going away."`
 }
 
@@ -75,7 +76,7 @@ func (a *api) live(*call) (int, liveness, error) {
 func (a *api) ready(c *call) (int, readiness, error) {
 	up, usable := a.health.look(c.r.Context())
 	draining := a.Draining()
-	status := readiness{Ready: usable && !draining, Parts: parts{Store: "up", Sockets: "open"}}
+	status := readiness{Ready: usable && !draining, Parts: parts{Store: "up", Redis: "none", Sockets: "open"}}
 	if !up {
 		status.Parts.Store = "away"
 	}

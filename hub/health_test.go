@@ -17,13 +17,13 @@ func TestHealthz(t *testing.T) {
 
 func TestReadyz(t *testing.T) {
 	s := newSchool(t)
-	if got := s.must(http.StatusOK, "GET", "/readyz", "", nil); got.text != `{"ready":true,"parts":{"store":"up","sockets":"open"}}`+"\n" {
+	if got := s.must(http.StatusOK, "GET", "/readyz", "", nil); got.text != `{"ready":true,"parts":{"store":"up","redis":"none","sockets":"open"}}`+"\n" {
 		t.Errorf("ready: %s", got.text)
 	}
 	s.hub.mu.Lock()
 	s.hub.draining = true
 	s.hub.mu.Unlock()
-	if got := s.must(http.StatusServiceUnavailable, "GET", "/readyz", "", nil); got.text != `{"ready":false,"parts":{"store":"up","sockets":"draining"}}`+"\n" {
+	if got := s.must(http.StatusServiceUnavailable, "GET", "/readyz", "", nil); got.text != `{"ready":false,"parts":{"store":"up","redis":"none","sockets":"draining"}}`+"\n" {
 		t.Errorf("draining: %s", got.text)
 	}
 }

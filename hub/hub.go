@@ -6,7 +6,6 @@ package hub
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -45,6 +44,7 @@ type Config struct {
 	Metrics   *Metrics
 	Log       *slog.Logger
 	Version   string // of the program, for the API's description
+	PublicURL string // that people reach; empty: it is not known
 }
 
 // A Hub holds the sockets of one instance.
@@ -113,8 +113,7 @@ func (h *Hub) drain(gone chan struct{}) {
 		// Full jitter over a millisecond a socket, at least a second: a
 		// thousand joins a second are no storm.
 		spread := max(time.Second, time.Duration(len(all))*time.Millisecond)
-		s.say(drainingEvent{"draining", rand.N(spread).Milliseconds()})
-		s.conn.close(closeRestart, "the instance is going away")
+		s.sendAway(spread)
 	}
 	go func() {
 		h.sockets.Wait()
@@ -207,12 +206,12 @@ func (h *Hub) socketHandler(w http.ResponseWriter, r *http.Request) {
 	v, err := h.visitor(r, true)
 	if err != nil {
 		h.Metrics.connection("refused")
-		h.writeProblem(w, r, err)
+		h.writeProblem(w, err)
 		return
 	}
 	if !h.begin() {
 		h.Metrics.connection("draining")
-		h.writeProblem(w, r, errDraining)
+		h.writeProblem(w, errDraining)
 		return
 	}
 	conn, err := upgrade(w, r, h.flush)

@@ -175,7 +175,7 @@ func TestRosterComesInPages(t *testing.T) {
 			by := room.Caller{User: room.UserID(fmt.Sprintf("s%04d", i)), Name: "S", Role: room.Student}
 			code := ""
 			c.reg.View(t.Context(), room.ID(id), func(v room.View) { code = v.Code })
-			if _, err := c.reg.Do(t.Context(), room.Command{Type: room.CommandJoin, Room: room.ID(id), By: by, Code: code}, nil); err != nil {
+			if _, err := c.reg.Do(room.Command{Type: room.CommandJoin, Room: room.ID(id), By: by, Code: code}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -209,7 +209,7 @@ func TestCoalescing(t *testing.T) {
 		for i := range 200 {
 			time.Sleep(10 * time.Millisecond)
 			by := room.Caller{User: room.UserID(fmt.Sprintf("s%d", i)), Name: "S", Role: room.Student}
-			if _, err := c.reg.Do(t.Context(), room.Command{Type: room.CommandJoin, Room: room.ID(id), By: by, Code: code}, nil); err != nil {
+			if _, err := c.reg.Do(room.Command{Type: room.CommandJoin, Room: room.ID(id), By: by, Code: code}, nil); err != nil {
 				t.Fatal(err)
 			}
 			if i == 0 {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -58,15 +59,125 @@ func TestGuesses(t *testing.T) {
 }
 
 func TestGuessesOfOneIPv6Subscriber(t *testing.T) {
-	g := newGuesses(Guesses{Person: 5, Address: 2})
-	guest := room.Caller{User: "guest:1"}
-	g.wrong(guest, netip.MustParseAddr("2001:db8::1"))
-	g.wrong(guest, netip.MustParseAddr("2001:db8::2"))
-	if g.wait(room.Caller{User: "guest:2"}, netip.MustParseAddr("2001:db8::3")) == 0 {
-		t.Error("a third address of the same /64 need not wait")
+	proxies, err := ParseProxies([]string{"192.0.2.1"}) // which httptest's requests come from
+	if err != nil {
+		t.Fatal(err)
 	}
-	if g.wait(room.Caller{User: "guest:2"}, netip.MustParseAddr("2001:db8:0:1::1")) != 0 {
-		t.Error("another /64 must wait")
+	s := newSchool(t, func(c *Config) {
+		c.Proxies = proxies
+		c.Limits.Guesses = Guesses{Person: 5, Address: 2}
+	})
+	guess := func(n int, from string, want room.Code) {
+		t.Helper()
+		guest := s.student(room.UserID(fmt.Sprint(room.GuestPrefix, n)))
+		s.refused(want, "", "POST", "/v1/attend", `{"code":"ZZZZZZZZ"}`, with(guest, "X-Forwarded-For", from))
+	}
+	guess(1, "2001:db8::1", room.CodeNotFound)
+	guess(2, "2001:db8::2", room.CodeNotFound)
+	guess(3, "2001:db8::3", room.CodeRateLimited)
+	guess(4, "2001:db8:0:1::1", room.CodeNotFound)
+}
+
+// Calls over HTTP are no way around the limit of a socket's requests.
+func TestCallsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newCalls()
+		hall, home := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("198.51.100.1")
+		student := room.Caller{User: "s1", Role: room.Student}
+		nobody := room.Caller{}
+		took := func(c room.Caller, a netip.Addr, calls int) (taken int) {
+			for range calls {
+				if l.take(c, a) == 0 {
+					taken++
+				}
+			}
+			return taken
+		}
+		if n := took(student, hall, 1_000); n != requestsAtOnce {
+			t.Errorf("%d at once", n)
+		}
+		if wait := l.take(student, home); wait != time.Second/requestsPerSecond {
+			t.Errorf("from elsewhere he waits %v", wait)
+		}
+		time.Sleep(time.Second)
+		if n := took(student, hall, 1_000); n != requestsPerSecond {
+			t.Errorf("%d in the next second", n)
+		}
+		if n := took(room.Caller{User: "s2", Role: room.Student}, hall, 20); n != 20 {
+			t.Errorf("%d of another student", n)
+		}
+
+		guests := 0
+		for n := range 1_000 {
+			c := nobody
+			if n%2 == 0 {
+				c = room.Caller{User: room.UserID(fmt.Sprint(room.GuestPrefix, n)), Role: room.Student}
+			}
+			guests += took(c, hall, 1)
+		}
+		if guests != guestCallsAtOnce {
+			t.Errorf("%d of a hall's guests at once", guests)
+		}
+		if l.take(nobody, home) != 0 {
+			t.Error("another address waits")
+		}
+		time.Sleep(time.Second)
+		if n := took(nobody, hall, 1_000); n != guestCallsPerSecond {
+			t.Errorf("%d sign in in the next second", n)
+		}
+
+		time.Sleep(forgetCallsEvery)
+		l.take(student, hall)
+		if people, addresses := len(l.person.debt), len(l.address.debt); people != 1 || addresses != 0 {
+			t.Errorf("%d people and %d addresses are kept", people, addresses)
+		}
+	})
+}
+
+func TestTooManyCalls(t *testing.T) {
+	s := newSchool(t)
+	path, code, _ := s.open(`{"title":"Algebra","capacity":2}`)
+	student := s.student("s1")
+	limited := func(call func() response) (refused int) {
+		for range 2 * requestsAtOnce {
+			if got := call(); got.StatusCode == http.StatusTooManyRequests {
+				refused++
+				if got.Header.Get("Retry-After") != "1" || got.body["code"] != "rate_limited" || got.body["retry_after_ms"].(float64) <= 0 {
+					t.Errorf("%v: %s", got.Header, got.text)
+				}
+			}
+		}
+		return refused
+	}
+	refused := limited(func() response { return s.call("POST", "/v1/attend", `{"code":"`+code+`"}`, student) })
+	if refused == 0 {
+		t.Fatal("nothing was refused")
+	}
+	if got := samples(t, s.metrics)["rate_limited_total{what=requests}"]; got != float64(refused) {
+		t.Errorf("%v counted of %d", got, refused)
+	}
+	if limited(func() response { return s.call("DELETE", path+"/members/s1", "", student) }) == 0 {
+		t.Error("another call is not refused")
+	}
+	if limited(func() response { return s.call("GET", "/v1/me", "", student) }) != 0 {
+		t.Error("looking is refused")
+	}
+	s.must(http.StatusCreated, "POST", "/v1/attend", `{"code":"`+code+`"}`, s.student("s2"))
+}
+
+func TestTooManyGuests(t *testing.T) {
+	s := newSchool(t)
+	for range guestCallsAtOnce {
+		s.must(http.StatusOK, "POST", "/v1/guest", `{"name":"Kim"}`, nil)
+	}
+	refused := 0
+	for range guestCallsAtOnce {
+		if s.call("POST", "/v1/guest", `{"name":"Kim"}`, nil).StatusCode == http.StatusTooManyRequests {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("nobody was refused")
 	}
 }
 

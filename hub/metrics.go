@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,12 @@ import (
 // sends counts as "unknown", so that no client makes up labels.
 var requestTypes = [...]string{
 	"open", "join", "leave", "watch", "unwatch", "update", "start", "admit", "remove", "unban", "close", "renew", "ping",
+}
+
+// protocolCodes are the close codes of the protocol, and 1002 and 1005, with
+// which WebSockets in general end.
+var protocolCodes = [...]int{
+	1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, closeExpired, closeSlow, closeTooMany,
 }
 
 // Metrics are what an instance tells Prometheus. None has a label for a room
@@ -33,6 +40,7 @@ type Metrics struct {
 	saveSeconds  prometheus.Observer
 	lockSeconds  prometheus.Observer
 	conflicts    prometheus.Counter
+	slow         prometheus.Counter
 	usual        map[string]usualCommand // by type; static
 	unknown      usualCommand
 	shown        atomic.Pointer[api] // what the gauges are read from
@@ -66,13 +74,30 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.saveSeconds = m.histograms("save_seconds", "What it took to make an entry durable, or to fail.", quick).WithLabelValues()
 	m.lockSeconds = m.histograms("lock_seconds", "What it took to try for a room's lock.", quick).WithLabelValues()
 	m.conflicts = m.counters("save_conflicts_total", "Entries that were decided again because the room had moved on.").WithLabelValues()
+	m.slow = m.counters("slow_sockets_total", "Sockets that were closed because they did not take what was sent to them.").WithLabelValues()
 	m.usual = map[string]usualCommand{}
 	for _, typ := range requestTypes {
 		m.usual[typ] = m.usually(typ)
 	}
 	m.unknown = m.usually("unknown")
+	m.zero()
 	m.readings()
 	return m
+}
+
+// zero shows what has not happened yet as 0: an alert on an increase needs
+// the value before the first.
+func (m *Metrics) zero() {
+	for _, result := range []string{"ok", "refused", "draining", "failed", "too_many"} {
+		m.connections.WithLabelValues(result)
+	}
+	for _, code := range protocolCodes {
+		m.closes.WithLabelValues(strconv.Itoa(code))
+	}
+	m.closes.WithLabelValues("other")
+	for _, what := range []string{"requests", "codes"} {
+		m.rateLimited.WithLabelValues(what)
+	}
 }
 
 func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
@@ -106,9 +131,6 @@ func (m *Metrics) readings() {
 	m.gauge("send_queue_bytes", "Bytes that wait to be sent, over all sockets.", func(a *api) float64 {
 		_, _, waiting := a.flush.traffic()
 		return float64(waiting)
-	})
-	m.counter("slow_sockets_total", "Times that a socket did not take at once what was sent to it.", nil, func(a *api) float64 {
-		return float64(a.flush.slowSockets())
 	})
 	const bytes = "Bytes of sockets, as they are on the wire."
 	m.counter("bytes_total", bytes, prometheus.Labels{"direction": "in"}, func(a *api) float64 {
@@ -179,10 +201,13 @@ func (m *Metrics) connection(result string) { m.connections.WithLabelValues(resu
 func (m *Metrics) closed(c *conn) {
 	code, _ := c.ended()
 	label := "other"
-	if code >= 1000 && code <= 1015 || code >= closeExpired && code <= closeTooMany {
+	if slices.Contains(protocolCodes[:], code) {
 		label = strconv.Itoa(code)
 	}
 	m.closes.WithLabelValues(label).Inc()
+	if code == closeSlow {
+		m.slow.Inc()
+	}
 }
 
 // command counts a socket's request that has been answered.

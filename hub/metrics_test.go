@@ -78,6 +78,9 @@ func TestMetricsOfCalls(t *testing.T) {
 		"store_up{}":                                                                  1,
 		"send_queue_bytes{}":                                                          0,
 		"slow_sockets_total{}":                                                        0,
+		"connections_total{result=too_many}":                                          0,
+		"closes_total{code=4002}":                                                     0,
+		"rate_limited_total{what=codes}":                                              0,
 		"bytes_total{direction=in}":                                                   0,
 		"bytes_total{direction=out}":                                                  0,
 	} {
@@ -125,6 +128,7 @@ func TestMetricsOfSockets(t *testing.T) {
 		"closes_total{code=1001}":                         1,
 		"closes_total{code=4002}":                         1,
 		"closes_total{code=other}":                        1,
+		"slow_sockets_total{}":                            1,
 		"connections{}":                                   0, // there is no hub yet
 	} {
 		if value, ok := got[name]; !ok || value != want {

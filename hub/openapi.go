@@ -84,6 +84,9 @@ func (a *api) document(o operation) *huma.Operation {
 	codes := append([]room.Code{room.CodeBadRequest, room.CodeForbidden, room.CodeInternal}, o.Codes...)
 	if !o.Public {
 		codes = append(codes, room.CodeUnauthorized, room.CodeUnavailable)
+		if op.Method != http.MethodGet {
+			codes = append(codes, room.CodeRateLimited)
+		}
 		op.Security = []map[string][]string{{"bearer": {}}, {"gateway": {}}, {"guest": {}}}
 	}
 	if o.Body != nil {

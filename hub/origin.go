@@ -32,17 +32,18 @@ var loopbackNames = [...]string{"localhost", "127.0.0.1", "[::1]"}
 
 // NewAllowlist makes an allowlist of hosts ("host[:port]"; without a port any
 // port is allowed) and origins ("scheme://host[:port]", exactly). Where one
-// of the two is nil, loopback names with any port are allowed. Its errors say
-// what is accepted.
+// of the two is nil, loopback names with any port are allowed. Its errors name
+// the setting that is wrong and say what is accepted.
 func NewAllowlist(hosts, origins []string) (*Allowlist, error) {
 	a := &Allowlist{}
+	var wrong []error
 	if hosts == nil {
 		hosts = loopbackNames[:]
 	}
 	for _, text := range hosts {
 		host, err := parseEndpoint(strings.ToLower(text))
 		if err != nil {
-			return nil, fmt.Errorf("host %q is not host[:port]: %w", text, err)
+			wrong = append(wrong, fmt.Errorf("LECTERN_HOSTS: host %q is not host[:port]: %w", text, err))
 		}
 		a.hosts = append(a.hosts, host)
 	}
@@ -54,11 +55,11 @@ func NewAllowlist(hosts, origins []string) (*Allowlist, error) {
 	for _, text := range origins {
 		origin, err := parseOrigin(text)
 		if err != nil {
-			return nil, fmt.Errorf("origin %q is not scheme://host[:port]: %w", text, err)
+			wrong = append(wrong, fmt.Errorf("LECTERN_ORIGINS: origin %q is not scheme://host[:port]: %w", text, err))
 		}
 		a.origins = append(a.origins, origin)
 	}
-	return a, nil
+	return a, errors.Join(wrong...)
 }
 
 // parseEndpoint reads host[:port], the host in lower case.

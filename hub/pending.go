@@ -189,6 +189,31 @@ func (c *conn) ended() (code int, reason string) {
 	return c.code, c.reason
 }
 
+// idle tells whether nothing waits to be written.
+func (c *conn) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queued == 0
+}
+
+// sharedWaits returns how many bytes of offerShared wait to be written.
+func (c *conn) sharedWaits() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queued - c.counted
+}
+
+// goneAt returns since when the peer of a connection that has ended is not
+// there any more, as far as can be known.
+func (c *conn) goneAt() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.silentSince.IsZero() {
+		return c.silentSince
+	}
+	return c.closedAt
+}
+
 // overdue reports whether the connection has been closing for longer than d.
 func (c *conn) overdue(d time.Duration) bool {
 	c.mu.Lock()

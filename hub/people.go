@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -141,12 +142,12 @@ type rosterAnswer struct {
 }
 
 func (a *api) listRoster(c *call) (int, rosterAnswer, error) {
-	p, err := c.page()
+	// By seat, the order of the roster; padded, so that it sorts as text.
+	key := func(e *room.Person) string { return fmt.Sprintf("%06d", e.Seat) }
+	p, err := c.page(func(key string) bool { return len(key) == 6 && strings.Trim(key, "0123456789") == "" })
 	if err != nil {
 		return 0, rosterAnswer{}, err
 	}
-	// By seat, the order of the roster; padded, so that it sorts as text.
-	key := func(e *room.Person) string { return fmt.Sprintf("%06d", e.Seat) }
 	var roster rosterAnswer
 	var members list[*room.Person]
 	err = a.look(c, func(r *room.Room) bool { return r.MayWatch(c.passport.Caller) }, func(r *room.Room) {
@@ -167,7 +168,7 @@ type banObject struct {
 }
 
 func (a *api) listBans(c *call) (int, list[banObject], error) {
-	p, err := c.page()
+	p, err := c.page(isBanKey)
 	if err != nil {
 		return 0, list[banObject]{}, err
 	}
@@ -179,7 +180,15 @@ func (a *api) listBans(c *call) (int, list[banObject], error) {
 			}
 		}
 	})
-	key := func(b banObject) string { return b.At + string(b.User) }
-	slices.SortFunc(bans, func(a, b banObject) int { return strings.Compare(key(a), key(b)) })
-	return http.StatusOK, cut(p, follow(p, bans, key), key), err
+	slices.SortFunc(bans, func(a, b banObject) int { return strings.Compare(a.key(), b.key()) })
+	return http.StatusOK, cut(p, follow(p, bans, banObject.key), banObject.key), err
+}
+
+// key orders bans: by their time, and a person has one.
+func (b banObject) key() string { return b.At + " " + string(b.User) }
+
+func isBanKey(key string) bool {
+	at, user, _ := strings.Cut(key, " ")
+	_, err := time.Parse(time.RFC3339, at)
+	return err == nil && room.ValidUser(user)
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -90,6 +91,14 @@ func TestMembers(t *testing.T) {
 	got = s.must(http.StatusOK, "GET", path+"/roster?cursor="+next, "", s.teacher())
 	if !slices.Equal(got.users(), []string{"s3", "a/b c?", "김 민수"}) || got.body["next_cursor"] != nil || got.body["version"] != 7.0 {
 		t.Errorf("second page: %s", got.text)
+	}
+	for _, key := range []string{"", "x", "12", "1234567", "00000a", "2026-11-23T09:00:00.000Z", "2026-11-23T09:00:00.000Z ", "s1", "9 s1"} {
+		cursor := "?cursor=" + base64.RawURLEncoding.EncodeToString([]byte(key))
+		if key == "" {
+			cursor = "?cursor=!"
+		}
+		s.refused("bad_request", "cursor", "GET", path+"/roster"+cursor, "", s.teacher())
+		s.refused("bad_request", "cursor", "GET", path+"/bans"+cursor, "", s.teacher())
 	}
 	s.refused("not_found", "", "GET", path+"/roster", "", s.student("s1"))
 	s.refused("not_found", "", "GET", path+"/bans", "", s.student("s1"))

@@ -45,7 +45,7 @@ type problem struct {
 const problemType = "application/problem+json"
 
 // writeProblem answers with an error.
-func (h *Hub) writeProblem(w http.ResponseWriter, _ *http.Request, err error) {
+func (h *Hub) writeProblem(w http.ResponseWriter, err error) {
 	refusal := h.refusalOf(err)
 	writeRefusal(w, statusOf[refusal.Code], refusal)
 }

@@ -75,20 +75,17 @@ func (a *api) openRoom(c *call) (int, roomAnswer, error) {
 }
 
 func (a *api) listRooms(c *call) (status int, rooms list[roomObject], err error) {
-	p, err := c.page()
+	p, err := c.page(func(key string) bool {
+		_, err := checkRoomID(key)
+		return err == nil
+	})
 	if err != nil {
 		return 0, rooms, err
-	}
-	var before room.ID
-	if p.after != "" {
-		if before, err = checkRoomID(p.after); err != nil {
-			return 0, rooms, errCursor
-		}
 	}
 	var headers []room.Header
 	if c.passport.Role == room.Instructor {
 		headers, err = archived(a, c, "list rooms", func(ctx context.Context) ([]room.Header, error) {
-			return a.Archive.Rooms(ctx, c.passport.User, before, p.limit+1)
+			return a.Archive.Rooms(ctx, c.passport.User, room.ID(p.after), p.limit+1)
 		})
 	}
 	objects := make([]roomObject, len(headers))

@@ -1,8 +1,10 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -14,14 +16,13 @@ import (
 )
 
 const (
-	closeRestart = 1012
-	closeExpired = 4001
-	closeTooMany = 4003
-
 	requestsPerSecond = 10 // more than people can click
 	requestsAtOnce    = 20 // a page that comes back joins and watches at once
 	// requestTakesAtMost is longer than the Registrar takes to give up.
 	requestTakesAtMost = 5 * time.Second
+	// snapshotsWaiting bounds the pages of snapshots that may wait for a socket
+	// when it asks for another.
+	snapshotsWaiting = 1 << 20
 )
 
 // A socket is one client's connection and what it is to rooms.
@@ -33,8 +34,9 @@ type socket struct {
 	token   string // names its sessions
 
 	// Owned by run's goroutine.
-	limiter *rate.Limiter
-	stays   int // how often it has tried to enter a room
+	limiter  *rate.Limiter // of requests
+	refusals *rate.Limiter // of requests beyond it
+	stays    int           // how often it has tried to enter a room
 
 	mu       sync.Mutex // guards all below
 	passport room.Passport
@@ -42,8 +44,8 @@ type socket struct {
 	session  room.SessionID // its session there
 	watching map[room.ID]bool
 	lagging  map[room.ID]bool // rooms of which it has missed a frame
-	leftRoom room.ID          // the room that it asked to leave last,
-	left     int64            // and the version at which it left
+	left     room.ID          // the room that it left last
+	leftBy   room.CommandID   // and the command by which it did
 }
 
 // run is the socket's life.
@@ -56,10 +58,21 @@ func (s *socket) run() {
 		return
 	}
 	s.hub.Metrics.connection("ok")
+	if s.hub.Draining() {
+		s.sendAway(time.Second)
+	}
 	s.limiter = rate.NewLimiter(requestsPerSecond, requestsAtOnce)
+	s.refusals = rate.NewLimiter(requestsPerSecond, requestsAtOnce)
 	s.conn.serve(s.message)
 	s.hub.exit(s)
 	s.gone()
+}
+
+// sendAway tells the socket to come back, elsewhere or later, at some moment
+// within a time, and closes it.
+func (s *socket) sendAway(within time.Duration) {
+	s.say(drainingEvent{"draining", rand.N(within).Milliseconds()})
+	s.conn.close(closeRestart, "the instance is going away")
 }
 
 // gone takes a closed socket out of its rooms. Its person keeps the place.
@@ -76,7 +89,8 @@ func (s *socket) gone() {
 	if in != "" {
 		rooms = append(rooms, in)
 		s.hub.Registrar.Ask(room.Command{
-			Type: room.CommandDisconnect, Room: in, By: s.caller(), Session: session, At: s.hub.Registrar.Now(),
+			Type: room.CommandDisconnect, Room: in, By: s.caller(), Session: session,
+			At: s.hub.Registrar.Now().Add(-time.Since(s.conn.goneAt())),
 		}, nil)
 	}
 	for _, id := range rooms {
@@ -145,6 +159,9 @@ func (s *socket) message(data []byte) {
 		limited := *room.ErrLimited
 		limited.RetryAfter = delay
 		s.refuse(q, &limited)
+		if !s.refusals.Allow() {
+			time.Sleep(delay) // who does not slow down is read more slowly
+		}
 		return
 	}
 	switch {
@@ -261,7 +278,7 @@ func (s *socket) entered(id room.ID, err error) {
 
 func (s *socket) leave(q *request) error {
 	s.mu.Lock()
-	id := s.in
+	id := cmp.Or(s.in, s.left)
 	s.mu.Unlock()
 	if q.Room != nil {
 		var err error
@@ -274,7 +291,7 @@ func (s *socket) leave(q *request) error {
 	}
 	return s.ask(room.Command{Type: room.CommandLeave, Room: id, By: s.caller()}, func(o room.Outcome) {
 		if o.Err == nil {
-			s.hub.hallOf(id).leave(s, o.Room.Version)
+			s.hub.hallOf(id).leave(s, o.Answer.Command)
 			s.say(versionReply{reply: reply{q.ID, "left"}, Room: id, Version: o.Room.Version})
 		}
 	})
@@ -283,14 +300,8 @@ func (s *socket) leave(q *request) error {
 // ask has a command carried out. Then is called under the room's lock with
 // what came of it, before anyone is told of what happened.
 func (s *socket) ask(c room.Command, then func(room.Outcome)) error {
-	done := make(chan error, 1)
-	s.hub.Registrar.Ask(c, func(o room.Outcome) {
-		if o.Room != nil {
-			then(o)
-		}
-		done <- o.Err
-	})
-	return in(<-done, c.Room)
+	_, err := s.hub.Registrar.Do(c, then)
+	return in(err, c.Room)
 }
 
 // in adds the room to a refusal that is about it.
@@ -307,6 +318,11 @@ func (s *socket) watch(q *request) error {
 	id, err := q.roomID()
 	if err != nil {
 		return err
+	}
+	if s.conn.sharedWaits() > snapshotsWaiting {
+		limited := *room.ErrLimited
+		limited.RetryAfter = time.Second
+		return &limited
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
 	defer cancel()
@@ -372,11 +388,4 @@ func (s *socket) renew(q *request) error {
 	}
 	s.say(renewedReply{reply{q.ID, "renewed"}, room.Stamp(fresh.ExpiresAt)})
 	return nil
-}
-
-// idle tells whether nothing waits to be written.
-func (c *conn) idle() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.queued == 0
 }
