@@ -30,7 +30,7 @@ type flusher struct {
 
 	bodies sync.Pool // of *bytes.Buffer: messages being read
 
-	in, out, waiting, slowed atomic.Int64
+	in, out, waiting atomic.Int64
 
 	mu          sync.Mutex
 	some        sync.Cond // ready or stopping has changed
@@ -53,10 +53,6 @@ func newFlusher() *flusher {
 func (f *flusher) traffic() (in, out, waiting int64) {
 	return f.in.Load(), f.out.Load(), f.waiting.Load()
 }
-
-// slowSockets returns how many times a socket did not take at once what was
-// written to it.
-func (f *flusher) slowSockets() int64 { return f.slowed.Load() }
 
 // run writes until ctx is done and returns when nothing of it runs any more.
 // It outlives the sockets: those that still have something to write then are cut.
@@ -183,7 +179,6 @@ func (w *worker) write(c *conn, batch []outgoing) (rest []outgoing, err error) {
 		}
 		batch = c.wrote(batch, w.n)
 		if w.n < len(w.buf) {
-			c.f.slowed.Add(1)
 			return batch, nil
 		}
 	}

@@ -70,8 +70,8 @@ func (g *guesses) sweep(now time.Time) {
 const (
 	// A lecture hall is one address, and its guests come in together at the
 	// bell: each signs in and takes a place.
-	guestCallsPerSecond = 50
-	guestCallsAtOnce    = 500
+	guestCallsPerSecond = 200
+	guestCallsAtOnce    = 2_000
 
 	// forgetCallsEvery spares most calls the look at who has called before.
 	forgetCallsEvery = time.Minute

@@ -47,7 +47,7 @@ func openKeys(ctx context.Context, c *config) (*room.Keyring, error) {
 		}
 		generated, err := generatedKeys(filepath.Join(c.data, kind.file), kind.name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("LECTERN_DATA: %w", err)
 		}
 		*kind.keys = generated
 	}
@@ -121,7 +121,7 @@ func loadJWKS(ctx context.Context, ring *room.Keyring, source string) error {
 		err = ring.SetJWKS(data)
 	}
 	if err != nil {
-		return fmt.Errorf("public keys of %s: %w", source, err)
+		return fmt.Errorf("LECTERN_PASSPORT_JWKS: public keys of %s: %w", source, err)
 	}
 	return nil
 }

@@ -126,6 +126,25 @@ func TestJWKSByHTTP(t *testing.T) {
 	}
 }
 
+// A start that fails names the setting to mend.
+func TestKeysThatCannotBeHad(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	long := encryptionKeys + "=long:" + strings.Repeat("c2VjcmV0", 6)
+	for want, environ := range map[string][]string{
+		"LECTERN_PASSPORT_JWKS: ": {"LECTERN_DATA=" + folder, "LECTERN_PASSPORT_JWKS=" + filepath.Join(folder, "none")},
+		"LECTERN_DATA: ":          {"LECTERN_DATA=" + filepath.Join(file, "data")},
+		encryptionKeys + `: encryption key "long" has 36 bytes: exactly 32`: {"LECTERN_DATA=" + folder, long},
+	} {
+		if got := try(t, environ, "", "passport", "--user", "u"); got.err == nil || !strings.HasPrefix(got.err.Error(), want) {
+			t.Errorf("%v, want %q…", got.err, want)
+		}
+	}
+}
+
 func TestJWKSIsRefreshed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "jwks.json")
 	put := func(set []byte) {

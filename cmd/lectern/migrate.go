@@ -26,7 +26,7 @@ func (c *migrateCommand) Run(ctx context.Context, p *program) (err error) {
 	}
 	s, err := store.OpenSQLite(ctx, settings.data, newLogger(p.stderr, settings))
 	if err != nil {
-		return err
+		return fmt.Errorf("LECTERN_DATA: %w", err)
 	}
 	defer closing(s, &err)
 	pending, err := s.Pending(ctx)

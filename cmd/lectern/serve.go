@@ -56,7 +56,7 @@ func (serveCommand) Run(ctx context.Context, p *program) (err error) {
 
 	rooms, err := store.OpenSQLite(ctx, c.data, s.log)
 	if err != nil {
-		return err
+		return fmt.Errorf("LECTERN_DATA: %w", err)
 	}
 	defer closing(rooms, &err)
 	if err := rooms.Migrate(ctx); err != nil {
@@ -125,7 +125,7 @@ func (s *server) assemble(rooms *store.SQLite) {
 			SocketsPerPerson: s.socketsPerPerson, SocketsPerAddress: s.socketsPerAddress,
 			Guesses: hub.Guesses{Person: s.codeGuesses[0], Address: s.codeGuesses[1]},
 		},
-		Metrics: metrics, Log: s.log, Version: version(),
+		Metrics: metrics, Log: s.log, Version: version(), PublicURL: s.publicURL,
 	})
 	s.registrar.Listener = s.people
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,8 +24,6 @@ type settings struct {
 	OpsListen          string `default:"127.0.0.1:8081" may:"empty" help:"Listener for metrics, profiles and health; port 0 too; empty: none."`
 	PublicURL          string `placeholder:"URL" help:"The address that people reach, for links and QR codes; default: from the request."`
 	Data               string `default:"./lectern-data" help:"Folder of the embedded store and of generated keys."`
-	PostgresURL        string `placeholder:"URL" help:"Not in this version, which is embedded only."`
-	RedisURL           string `placeholder:"URL" help:"Not in this version, which is embedded only."`
 	Instance           string `placeholder:"ID" help:"This instance's id; default: random."`
 	PassportEncrypted  string `default:"optional" help:"optional, or required: plain signed passports are refused."`
 	PassportJWKS       string `name:"passport-jwks" placeholder:"SOURCE" help:"File or URL of public keys (EdDSA, ES256, RS256) that sign passports."`
@@ -39,6 +38,14 @@ type settings struct {
 	Drain              string `default:"20s" help:"Time to leave after SIGTERM."`
 	LogFormat          string `placeholder:"FORMAT" help:"text or json; default: text on a terminal."`
 	LogLevel           string `default:"info" help:"debug, info, warn or error."`
+
+	// Of other versions: what they ask for would not be done.
+	PostgresURL         string `hidden:""`
+	PostgresConnections string `hidden:""`
+	RedisURL            string `hidden:""`
+	RedisPrefix         string `hidden:""`
+	AcceptRate          string `hidden:""`
+	Retention           string `hidden:""`
 }
 
 // The settings that are secret.
@@ -89,11 +96,13 @@ func (s *settings) check(e environment) (*config, error) {
 	if s.OpsListen != "" {
 		r.address("ops-listen", s.OpsListen)
 	}
-	for flag, value := range map[string]string{"postgres-url": s.PostgresURL, "redis-url": s.RedisURL} {
-		if value != "" {
-			r.wrong(flag, "set", "nothing: this version is embedded only, one instance with a store of its own")
-		}
-	}
+	const embedded = "is embedded only, one instance with a store of its own"
+	r.absent("postgres-url", cmp.Or(s.PostgresURL, e.values["LECTERN_POSTGRES_URL_FILE"]), embedded)
+	r.absent("postgres-connections", s.PostgresConnections, embedded)
+	r.absent("redis-url", cmp.Or(s.RedisURL, e.values["LECTERN_REDIS_URL_FILE"]), embedded)
+	r.absent("redis-prefix", s.RedisPrefix, embedded)
+	r.absent("accept-rate", s.AcceptRate, "accepts sockets as they come")
+	r.absent("retention", s.Retention, "keeps rooms for ever")
 	if c.instance == "" {
 		c.instance = room.InstanceID(strings.ToLower(room.NewToken()))
 	}
@@ -115,6 +124,13 @@ type reader struct{ errs []error }
 
 func (r *reader) wrong(flag, value, accepted string) {
 	r.errs = append(r.errs, fmt.Errorf("%s (--%s) is %q: accepted is %s", environmentName(flag), flag, value, accepted))
+}
+
+// absent refuses a setting that this version does not have.
+func (r *reader) absent(flag, value, does string) {
+	if value != "" {
+		r.wrong(flag, "set", "nothing: this version "+does)
+	}
 }
 
 func (r *reader) address(flag, text string) string {
@@ -208,7 +224,7 @@ func (r *reader) guesses(flag, text string) (most [2]int) {
 func (r *reader) visitors(s *settings) (*hub.Allowlist, hub.Proxies) {
 	allow, err := hub.NewAllowlist(list(s.Hosts), list(s.Origins))
 	if err != nil {
-		r.errs = append(r.errs, fmt.Errorf("LECTERN_HOSTS, LECTERN_ORIGINS: %w", err))
+		r.errs = append(r.errs, err)
 	}
 	proxies, err := hub.ParseProxies(list(s.TrustedProxies))
 	if err != nil {
@@ -218,21 +234,23 @@ func (r *reader) visitors(s *settings) (*hub.Allowlist, hub.Proxies) {
 }
 
 func (r *reader) keys(e environment) room.KeyConfig {
-	parse := func(name string) []room.Key {
+	parse := func(name, size string) []room.Key {
 		text, err := e.secret(name)
 		if text == "" && err == nil {
 			return nil
 		}
 		var keys []room.Key
 		if err == nil {
-			keys, err = room.ParseKeys(text)
+			if keys, err = room.ParseKeys(text); err != nil {
+				err = fmt.Errorf("%s: %w; each key has %s 32 bytes", name, err, size)
+			}
 		}
 		if err != nil {
-			r.errs = append(r.errs, fmt.Errorf("%s: %w", name, err))
+			r.errs = append(r.errs, err)
 		}
 		return keys
 	}
-	return room.KeyConfig{Signing: parse(signingKeys), Encryption: parse(encryptionKeys)}
+	return room.KeyConfig{Signing: parse(signingKeys, "at least"), Encryption: parse(encryptionKeys, "exactly")}
 }
 
 // list reads a comma-separated list, nil if there is nothing in it.

@@ -86,8 +86,8 @@ func TestWrongSettings(t *testing.T) {
 		"JWKS, scheme":       {"LECTERN_PASSPORT_JWKS=ftp://example.org/keys", "LECTERN_PASSPORT_JWKS"},
 		"JWKS, password":     {"LECTERN_PASSPORT_JWKS=https://u:secret@example.org/keys", `"https://…@example.org/keys"`},
 		"guests":             {"LECTERN_GUESTS=perhaps", "true or false"},
-		"hosts":              {"LECTERN_HOSTS=*.example.org", `host "*.example.org" is not host[:port]`},
-		"origins":            {"LECTERN_ORIGINS=https://example.org,example.org", `origin "example.org" is not scheme://host[:port]`},
+		"hosts":              {"LECTERN_HOSTS=*.example.org", `LECTERN_HOSTS: host "*.example.org" is not host[:port]`},
+		"origins":            {"LECTERN_ORIGINS=https://example.org,example.org", `LECTERN_ORIGINS: origin "example.org" is not scheme://host[:port]`},
 		"proxies":            {"LECTERN_TRUSTED_PROXIES=10.0.0.0/99", "LECTERN_TRUSTED_PROXIES"},
 		"sockets":            {"LECTERN_SOCKETS_PER_PERSON=0", "a number from 1"},
 		"sockets, address":   {"LECTERN_SOCKETS_PER_ADDRESS=-1", "a number from 0"},
@@ -101,8 +101,14 @@ func TestWrongSettings(t *testing.T) {
 		"log level":          {"LECTERN_LOG_LEVEL=loud", "debug, info, warn or error"},
 		"Postgres":           {"LECTERN_POSTGRES_URL=postgres://u:secret@h/d", "LECTERN_POSTGRES_URL (--postgres-url) is \"set\": accepted is nothing"},
 		"Redis":              {"LECTERN_REDIS_URL=redis://:secret@h", "embedded only"},
+		"Postgres, file":     {"LECTERN_POSTGRES_URL_FILE=/secret", "embedded only"},
+		"Postgres, pool":     {"LECTERN_POSTGRES_CONNECTIONS=16", "LECTERN_POSTGRES_CONNECTIONS (--postgres-connections) is \"set\": accepted is nothing"},
+		"Redis, file":        {"LECTERN_REDIS_URL_FILE=/secret", "embedded only"},
+		"Redis, prefix":      {"LECTERN_REDIS_PREFIX=lectern:", "LECTERN_REDIS_PREFIX (--redis-prefix) is \"set\": accepted is nothing"},
+		"accept rate":        {"LECTERN_ACCEPT_RATE=100", "LECTERN_ACCEPT_RATE (--accept-rate) is \"set\": accepted is nothing"},
+		"retention":          {"LECTERN_RETENTION=8760h", "LECTERN_RETENTION (--retention) is \"set\": accepted is nothing"},
 		"keys":               {signingKeys + "=" + short, `LECTERN_PASSPORT_KEYS: key "hidden" has 18 bytes`},
-		"encryption keys":    {encryptionKeys + "=" + short, `LECTERN_PASSPORT_ENCRYPTION_KEYS: key "hidden"`},
+		"encryption keys":    {encryptionKeys + "=" + short, "; each key has exactly 32 bytes"},
 		"keys, file":         {signingKeys + "_FILE=" + file("short", short+"\n"), `LECTERN_PASSPORT_KEYS: key "hidden" has 18 bytes`},
 		"keys, no file":      {signingKeys + "_FILE=" + filepath.Join(folder, "none"), "LECTERN_PASSPORT_KEYS_FILE"},
 		"keys, empty file":   {signingKeys + "_FILE=" + file("empty", "\n"), "is empty"},
@@ -119,7 +125,11 @@ func TestWrongSettings(t *testing.T) {
 			}
 		})
 	}
-	_, _, err := read(t, []string{"LECTERN_DRAIN=x", "LECTERN_GUESTS=x"})
+	_, _, err := read(t, []string{"LECTERN_HOSTS=localhost", "LECTERN_ORIGINS=x"})
+	if err == nil || strings.Contains(err.Error(), "LECTERN_HOSTS") {
+		t.Errorf("wrong origins: %v", err)
+	}
+	_, _, err = read(t, []string{"LECTERN_DRAIN=x", "LECTERN_GUESTS=x"})
 	if err == nil || !strings.Contains(err.Error(), "LECTERN_DRAIN") || !strings.Contains(err.Error(), "LECTERN_GUESTS") {
 		t.Errorf("not every wrong setting is named: %v", err)
 	}
