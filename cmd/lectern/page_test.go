@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/network"
@@ -265,7 +266,7 @@ func TestTwoBrowsersOnePerson(t *testing.T) {
 	b := i.browse(t, l.passport)
 	b.ask("watching", `{"type":"watch","room_id":"%s"}`, l.id)
 	windows[0].close()
-	if m, heard := b.listenFor(room.OfflineAfter+patience/10, func(m message) bool { return m.Type == "roster" }); heard {
+	if m, heard := b.listenFor(room.OfflineAfter+2*time.Second, func(m message) bool { return m.Type == "roster" }); heard {
 		t.Errorf("one of two browsers went: %s", m.raw)
 	}
 	windows[1].shows(`#seat-number[data-seat="1"]`)
