@@ -231,9 +231,7 @@ func (a *api) prepare(c *call, o operation) (err error) {
 	if o.Method != http.MethodGet {
 		if wait := a.calls.take(c.passport.Caller, c.address); wait > 0 {
 			a.Metrics.limited("requests")
-			limited := *room.ErrLimited
-			limited.RetryAfter = wait
-			return &limited
+			return room.Limited("requests", wait)
 		}
 	}
 	if o.Body != nil || c.r.ContentLength != 0 {

@@ -106,9 +106,7 @@ func (h *Hub) joining(ctx context.Context, q *request, v visitor) (room.Command,
 	}
 	if wait := h.guesses.wait(c.By, v.address); wait > 0 {
 		h.Metrics.limited("codes")
-		limited := *room.ErrLimited
-		limited.Message, limited.RetryAfter = "too many wrong codes: wait", wait
-		return c, &limited
+		return c, room.Limited("wrong codes", wait)
 	}
 	id, err := h.resolve(ctx, c.Code)
 	c.Room = id

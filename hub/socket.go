@@ -156,9 +156,7 @@ func (s *socket) message(data []byte) {
 	q, err := parseRequest(data)
 	if delay := s.throttle(); delay > 0 {
 		s.hub.Metrics.limited("requests")
-		limited := *room.ErrLimited
-		limited.RetryAfter = delay
-		s.refuse(q, &limited)
+		s.refuse(q, room.Limited("requests", delay))
 		if !s.refusals.Allow() {
 			time.Sleep(delay) // who does not slow down is read more slowly
 		}
@@ -181,7 +179,7 @@ func (s *socket) throttle() time.Duration {
 	if s.limiter.Allow() {
 		return 0
 	}
-	return max(time.Millisecond, time.Duration((1-s.limiter.Tokens())/requestsPerSecond*float64(time.Second)))
+	return max(1, time.Duration((1-s.limiter.Tokens())/requestsPerSecond*float64(time.Second)))
 }
 
 func (s *socket) refuse(q request, err error) {
@@ -320,9 +318,7 @@ func (s *socket) watch(q *request) error {
 		return err
 	}
 	if s.conn.sharedWaits() > snapshotsWaiting {
-		limited := *room.ErrLimited
-		limited.RetryAfter = time.Second
-		return &limited
+		return room.Limited("snapshots", time.Second)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
 	defer cancel()

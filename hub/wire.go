@@ -297,7 +297,7 @@ type errorObject struct {
 
 func errorOf(r *room.Refusal) errorObject {
 	return errorObject{
-		Code: r.Code, Message: r.Message, Room: r.Room, RetryAfterMS: (r.RetryAfter + time.Millisecond - 1).Milliseconds(),
+		Code: r.Code, Message: r.Message, Room: r.Room, RetryAfterMS: r.RetryAfter.Milliseconds(),
 		StartsAt: stampOrNull(r.StartsAt), Field: r.Field, Incident: r.Incident,
 	}
 }

@@ -109,6 +109,7 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 		"error-already_open":    errorReply{reply{id("2"), "error"}, errorOf(room.ErrAlreadyOpen.In(goldenID))},
 		"error-already_in_room": errorReply{reply{id("2"), "error"}, errorOf(room.ErrAlreadyInRoom.In(goldenID))},
 		"error-conflict":        errorReply{reply{id("2"), "error"}, errorOf(room.ErrConflict.In(goldenID))},
+		"error-rate_limited":    errorReply{reply{id("2"), "error"}, errorOf(room.Limited("requests", 1200*time.Millisecond-1))},
 		"error-unauthorized":    errorReply{reply{id("2"), "error"}, errorOf(room.ErrUnauthorized)},
 		"error-unavailable":     errorReply{reply{id("2"), "error"}, errorOf(room.ErrUnavailable)},
 	} {

@@ -60,7 +60,7 @@ func (r Refusal) In(id ID) *Refusal {
 	return &r
 }
 
-// The refusals whose text is fixed; BadField makes the others.
+// The refusals whose text is fixed; BadField and Limited make the others.
 var (
 	ErrUnauthorized  = &Refusal{Code: CodeUnauthorized, Message: "the passport is missing or not valid"}
 	ErrForbidden     = &Refusal{Code: CodeForbidden, Message: "this is for the room's instructor"}
@@ -81,6 +81,15 @@ var (
 	ErrUnavailable   = &Refusal{Code: CodeUnavailable, Message: "the store cannot be reached: send it again"}
 	ErrInternal      = &Refusal{Code: CodeInternal, Message: "a fault of the server"}
 )
+
+// Limited returns the refusal of what was asked too often: wait is when to try
+// again, which is told in whole milliseconds.
+func Limited(what string, wait time.Duration) *Refusal {
+	r := *ErrLimited
+	r.Message = "too many " + what + ": slow down"
+	r.RetryAfter = (wait + time.Millisecond - 1).Truncate(time.Millisecond)
+	return &r
+}
 
 // BadField returns the refusal of a request whose field is missing or out of
 // range; accepted says what is accepted.
