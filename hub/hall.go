@@ -220,6 +220,9 @@ func (h *hall) exit(s *socket) {
 	if s.in == h.id {
 		s.in, s.session = "", ""
 	}
+	if !h.watchers[s] {
+		delete(s.lagging, h.id)
+	}
 }
 
 // leave is exit for the socket that asked for it.

@@ -109,10 +109,10 @@ func (h *Hub) drain(gone chan struct{}) {
 	h.mu.Unlock()
 	all := h.all()
 	h.Log.Info("draining", "sockets", len(all))
+	// Full jitter over a millisecond a socket, at least a second: a thousand
+	// joins a second are no storm.
+	spread := max(time.Second, time.Duration(len(all))*time.Millisecond)
 	for _, s := range all {
-		// Full jitter over a millisecond a socket, at least a second: a
-		// thousand joins a second are no storm.
-		spread := max(time.Second, time.Duration(len(all))*time.Millisecond)
 		s.sendAway(spread)
 	}
 	go func() {

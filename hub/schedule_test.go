@@ -191,3 +191,33 @@ func TestLeaveTwice(t *testing.T) {
 		}
 	})
 }
+
+// TestLaggingEndsWithTheRoom: a socket that is in a room no more, and watches
+// it no more, is not caught up with it; one that is in it still is.
+func TestLaggingEndsWithTheRoom(t *testing.T) {
+	inClass(t, func(t *testing.T, c *class) {
+		lee := c.instructor("lee")
+		id, code := lee.open(5)
+		lee.ask(message{"type": "update", "room_id": id, "options": message{"roster": "everyone"}})
+		kim := c.student("kim")
+		kim.ask(message{"type": "join", "code": code})
+		kim.ask(message{"type": "watch", "room_id": id})
+		lags := func() (it bool) {
+			c.hub.of("kim", func(s *socket) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				it = s.lagging[room.ID(id)]
+			})
+			return it
+		}
+		c.hub.of("kim", func(s *socket) { s.lag(room.ID(id)) })
+		kim.ask(message{"type": "unwatch", "room_id": id})
+		if !lags() {
+			t.Error("whoever is in the room is not caught up with its count")
+		}
+		kim.ask(message{"type": "leave"})
+		if lags() {
+			t.Error("whoever has left is caught up")
+		}
+	})
+}

@@ -137,10 +137,13 @@ func nudge(r *room.Room) []byte { return appendRoster(nil, r, delta{from: r.Vers
 // spread gives sockets a frame that each may miss: the next one, or catchUp,
 // makes up for it.
 func (h *hall) spread(kind string, sockets map[*socket]bool, frame []byte) {
+	sent := 0
 	for s := range sockets {
-		if !s.conn.offer(frame, true) {
+		if s.conn.offer(frame, true) {
+			sent++
+		} else {
 			s.lag(h.id)
 		}
 	}
-	h.hub.Metrics.sent(kind, len(sockets))
+	h.hub.Metrics.sent(kind, sent)
 }

@@ -55,7 +55,9 @@ func (h *hall) unwatch(s *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.watching, h.id)
-	delete(s.lagging, h.id)
+	if !h.members[s] {
+		delete(s.lagging, h.id)
+	}
 }
 
 // page encodes the roster, once a version, however many ask for it.
