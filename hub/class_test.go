@@ -74,9 +74,10 @@ func newClass(t *testing.T, folder string) *class {
 // A bubbled store's clock is the test's, not the machine's.
 type bubbled struct{ room.Store }
 
-func (b bubbled) Beat(ctx context.Context, instance room.InstanceID) (time.Time, error) {
-	_, err := b.Store.Beat(ctx, instance)
-	return time.Now(), err
+func (b bubbled) Beat(ctx context.Context, instance room.InstanceID) (room.Pulse, error) {
+	said, err := b.Store.Beat(ctx, instance)
+	said.Now = time.Now()
+	return said, err
 }
 
 // newConfig makes what a Hub is made of: a real store in a folder, keys of its

@@ -32,7 +32,7 @@ type Archive interface {
 	Ping(ctx context.Context) error
 }
 
-// Config is what a Hub is made of. All fields are required.
+// Config is what a Hub is made of. All fields but the last two are required.
 type Config struct {
 	Registrar *room.Registrar
 	Archive   Archive
@@ -45,6 +45,11 @@ type Config struct {
 	Log       *slog.Logger
 	Version   string // of the program, for the API's description
 	PublicURL string // that people reach; empty: it is not known
+	// Started tells whether the store is ready for use; until then calls and
+	// sockets are refused. Nil: it is.
+	Started func() bool
+	// RedisUp tells whether Redis answers. Nil: there is none.
+	RedisUp func() bool
 }
 
 // A Hub holds the sockets of one instance.
@@ -119,6 +124,14 @@ func (h *Hub) drain(gone chan struct{}) {
 		h.sockets.Wait()
 		close(gone)
 	}()
+}
+
+// Died is told that this instance was taken for dead: whoever is connected
+// here comes back as someone new.
+func (h *Hub) Died() {
+	for _, s := range h.all() {
+		s.conn.close(closeRestart, "this instance was silent for too long")
+	}
 }
 
 func (h *Hub) cut() int {

@@ -233,7 +233,7 @@ func (s *socket) join(q *request) error {
 	if err != nil {
 		return err
 	}
-	c.Session, c.Instance = session, s.hub.Registrar.Instance
+	c.Session, c.Instance = session, s.hub.Registrar.Self()
 	err = s.ask(c, func(o room.Outcome) {
 		if o.Err == nil {
 			hall := s.hub.hallOf(o.Room.ID)

@@ -11,19 +11,26 @@ import (
 type desk struct {
 	id ID
 
-	in      sync.Mutex  // guards the next four
-	inbox   []asked     // not in the queue yet
+	in      sync.Mutex  // guards the next six
+	inbox   []*asked    // not in the queue yet
+	taking  bool        // someone takes the inbox to the queue
 	working bool        // a worker runs
+	ticked  bool        // something may be due
 	expiry  *time.Timer // see expire
 	gone    bool        // forgotten: get another desk; also guarded by mu
 
-	loading sync.Mutex // held over the store's answer
+	loading sync.Mutex    // held over the store's answer
+	stir    chan struct{} // holds a token when a worker that waits has to look again
 
 	mu      sync.Mutex // the room's lock; guards all below
 	room    *Room      // nil: not loaded
 	tail    []Entry    // of the last minute, in order
 	decided map[CommandID]bool
-	waiting map[CommandID]asked // in the queue, unanswered
+	asked   map[UserID]time.Time // when the last command of a person was asked that was decided
+	waiting map[CommandID]*asked // unanswered, on the way to the queue or in it
+	line    []*asked             // the same in order of asking, and some that are answered
+	queued  int                  // of waiting: those in the queue
+	heardAt time.Time            // when the last entry came
 	usedAt  time.Time
 	due     *time.Timer
 }
@@ -32,9 +39,12 @@ type desk struct {
 type asked struct {
 	command Command
 	reply   func(Outcome)
+
+	queued   bool // in the queue, or the queue would not have it; guarded by the desk's mu
+	answered bool // guarded by the desk's mu
 }
 
-func (a asked) answer(o Outcome) {
+func (a *asked) answer(o Outcome) {
 	if a.reply != nil {
 		a.reply(o)
 	}
@@ -42,8 +52,8 @@ func (a asked) answer(o Outcome) {
 
 // patience is how long a command may wait: until the caller gives up, or,
 // where nobody does, until no one would decide it any more.
-func (a asked) patience() time.Duration {
-	if a.command.past() {
+func (a *asked) patience() time.Duration {
+	if a.command.Type.past() {
 		return staleAfter
 	}
 	return answerWithin
@@ -89,13 +99,33 @@ func (g *Registrar) desk(id ID) *desk {
 	defer g.mu.Unlock()
 	d := g.desks[id]
 	if d == nil {
-		d = &desk{id: id, decided: map[CommandID]bool{}, waiting: map[CommandID]asked{}}
+		d = &desk{id: id, stir: make(chan struct{}, 1), decided: map[CommandID]bool{}, asked: map[UserID]time.Time{}, waiting: map[CommandID]*asked{}}
 		if g.desks == nil {
 			g.desks = map[ID]*desk{}
 		}
 		g.desks[id] = d
 	}
 	return d
+}
+
+// Gauges tells how much is in hand.
+func (g *Registrar) Gauges() (sum Gauges) {
+	for _, d := range g.all() {
+		d.gauge(&sum)
+	}
+	return sum
+}
+
+func (d *desk) gauge(sum *Gauges) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sum.Commands += len(d.waiting)
+	if d.room == nil || d.room.Status == Closed {
+		return
+	}
+	sum.Rooms++
+	sum.Members += d.room.Taken + d.room.Waiting + d.room.Pending
+	sum.Waiting += d.room.Waiting
 }
 
 func (g *Registrar) all() []*desk {
@@ -132,7 +162,7 @@ func (g *Registrar) retire(d *desk, before time.Time) bool {
 	defer d.in.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.working || g.Listener.Holds(d.id) || len(d.waiting) > 0 || d.usedAt.After(before) {
+	if d.taking || d.working || g.Listener.Holds(d.id) || len(d.waiting) > 0 || d.usedAt.After(before) {
 		return false
 	}
 	d.gone = true
@@ -206,29 +236,55 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 		return false
 	}
 	d.room.Apply(e)
-	d.usedAt = e.At
+	d.usedAt, d.heardAt = e.At, g.Now()
 	d.remember(e)
 	for _, answer := range e.Answers {
 		if a, ok := d.waiting[answer.Command]; ok {
-			delete(d.waiting, answer.Command)
+			d.dismiss(a)
 			a.answer(Outcome{Room: d.room, Entry: &e, Answer: answer, Err: answer.Err()})
 		}
+	}
+	if d.queued == 0 {
+		d.look()
 	}
 	g.Listener.Applied(d.room, &e)
 	d.wake(g)
 	return true
 }
 
-// remember keeps an entry, and which commands were decided, for a minute.
+// dismiss takes out a command that has its answer. Its caller holds mu.
+func (d *desk) dismiss(a *asked) {
+	a.answered = true
+	delete(d.waiting, a.command.ID)
+	if a.queued {
+		d.queued--
+	}
+}
+
+// look has a worker that waits look again.
+func (d *desk) look() {
+	select {
+	case d.stir <- struct{}{}:
+	default:
+	}
+}
+
+// remember keeps an entry, and what was decided of whom, for a minute.
 func (d *desk) remember(e Entry) {
 	d.tail = append(d.tail, e)
 	for _, a := range e.Answers {
 		d.decided[a.Command] = true
+		if !a.Type.past() {
+			d.asked[a.User] = later(d.asked[a.User], a.askedAt(e.At))
+		}
 	}
 	old := 0
 	for old < len(d.tail)-1 && d.tail[old].At.Before(e.At.Add(-memory)) {
 		for _, a := range d.tail[old].Answers {
 			delete(d.decided, a.Command)
+			if d.asked[a.User].Before(e.At.Add(-memory)) {
+				delete(d.asked, a.User)
+			}
 		}
 		d.tail[old] = Entry{}
 		old++

@@ -18,8 +18,10 @@ type memory struct {
 	rooms  map[room.ID]*stored
 	claims map[string]room.ID
 	beats  map[room.InstanceID]time.Time
+	dead   map[room.InstanceID]bool
 	loads  int
 	saves  int // tried
+	stops  int // calls of SaveNext
 
 	// gate, if not nil, is called before anything is done and can be slow,
 	// or fail. Meddle, if not nil, is called in place of a save.
@@ -34,7 +36,7 @@ type stored struct {
 }
 
 func newMemory() *memory {
-	return &memory{rooms: map[room.ID]*stored{}, claims: map[string]room.ID{}, beats: map[room.InstanceID]time.Time{}}
+	return &memory{rooms: map[room.ID]*stored{}, claims: map[string]room.ID{}, beats: map[room.InstanceID]time.Time{}, dead: map[room.InstanceID]bool{}}
 }
 
 // faults sets what goes wrong from now on; nil: nothing.
@@ -63,6 +65,23 @@ func (m *memory) Save(ctx context.Context, step room.Step) error {
 		return err
 	}
 	defer m.mu.Unlock()
+	return m.try(step)
+}
+
+func (m *memory) SaveNext(ctx context.Context, id room.ID, after int64, next func([]room.Entry) (room.Step, bool)) error {
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	m.stops++
+	step, ok := next(slices.Clone(m.rooms[id].log[after:]))
+	if !ok {
+		return nil
+	}
+	return m.try(step)
+}
+
+func (m *memory) try(step room.Step) error {
 	m.saves++
 	if m.meddle != nil {
 		return m.meddle(step, func() error { return m.save(step) })
@@ -154,16 +173,47 @@ func (m *memory) Due(ctx context.Context, at time.Time, limit int) ([]room.ID, e
 	return due[:min(limit, len(due))], nil
 }
 
-func (m *memory) Beat(ctx context.Context, i room.InstanceID) (time.Time, error) {
+func (m *memory) Versions(ctx context.Context, ids []room.ID) (map[room.ID]int64, error) {
 	if err := m.begin(ctx); err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
 	defer m.mu.Unlock()
-	m.beats[i] = time.Now()
-	return m.beats[i], nil
+	versions := map[room.ID]int64{}
+	for _, id := range ids {
+		if s := m.rooms[id]; s != nil {
+			versions[id] = s.header.Version
+		}
+	}
+	return versions, nil
 }
 
-func (m *memory) Orphans(ctx context.Context, living room.InstanceID) ([]room.Orphan, error) {
+func (m *memory) Beat(ctx context.Context, i room.InstanceID) (room.Pulse, error) {
+	if err := m.begin(ctx); err != nil {
+		return room.Pulse{}, err
+	}
+	defer m.mu.Unlock()
+	now := time.Now()
+	if !m.dead[i] {
+		m.beats[i] = now
+	}
+	return room.Pulse{Now: now, Dead: m.dead[i], Living: len(m.beats) - len(m.dead)}, nil
+}
+
+func (m *memory) Bury(ctx context.Context, living room.InstanceID, silence time.Duration) (buried int, err error) {
+	if err := m.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	for i, at := range m.beats {
+		if i != living && !m.dead[i] && time.Since(at) >= silence {
+			m.dead[i] = true
+			buried++
+		}
+	}
+	return buried, nil
+}
+
+func (m *memory) Orphans(ctx context.Context) ([]room.Orphan, error) {
 	if err := m.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -172,13 +222,20 @@ func (m *memory) Orphans(ctx context.Context, living room.InstanceID) ([]room.Or
 	for id, s := range m.rooms {
 		for _, p := range s.people {
 			for _, open := range p.Sessions {
-				if open.Instance != living {
+				if _, known := m.beats[open.Instance]; m.dead[open.Instance] || !known {
 					orphans[room.Orphan{Room: id, Instance: open.Instance, BeatAt: m.beats[open.Instance]}] = true
 				}
 			}
 		}
 	}
 	return slices.SortedFunc(maps.Keys(orphans), func(a, b room.Orphan) int { return cmp.Compare(a.Room, b.Room) }), nil
+}
+
+// beat returns when an instance was last known to live.
+func (m *memory) beat(i room.InstanceID) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.beats[i]
 }
 
 // log returns what is saved of a room, checked: versions have no holes, time

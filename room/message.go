@@ -89,8 +89,8 @@ type Command struct {
 	Change *Change `json:"change,omitempty"`
 }
 
-// past tells whether the command reports what has happened already.
-func (c Command) past() bool { return c.Type == CommandDisconnect || c.Type == CommandReap }
+// past tells whether such a command reports what has happened already.
+func (t CommandType) past() bool { return t == CommandDisconnect || t == CommandReap }
 
 // A Change sets what an instructor decides about a room. Nil: as it was.
 type Change struct {
@@ -157,12 +157,18 @@ type Answer struct {
 	Command CommandID   `json:"command"`
 	Type    CommandType `json:"type"`
 	User    UserID      `json:"user,omitempty"`  // who asked
+	Ago     int64       `json:"ago,omitempty"`   // how long before the entry it was asked, in milliseconds, rounded up
 	Code    Code        `json:"code,omitempty"`  // the refusal's code; empty: done
 	Field   string      `json:"field,omitempty"` // of the refusal
 	Already bool        `json:"already,omitempty"`
 	State   State       `json:"state,omitempty"` // join, connect: the place
 	Seat    int         `json:"seat,omitempty"`
 	Count   int         `json:"count,omitempty"` // admit
+}
+
+// askedAt is when the command of an entry of the given time was asked.
+func (a *Answer) askedAt(at time.Time) time.Time {
+	return at.Add(-time.Duration(a.Ago) * time.Millisecond)
 }
 
 // An Entry is one step of a room's log: the batch of commands that moved the
@@ -174,4 +180,7 @@ type Entry struct {
 	Batch   string    `json:"batch"` // of the attempt to save: the same for every retry
 	Answers []Answer  `json:"answers,omitempty"`
 	Events  []Event   `json:"events,omitempty"`
+	// SavedAt is when the store had the entry, as the instance that saved it
+	// tells everyone; the store does not keep it.
+	SavedAt time.Time `json:"saved_at,omitzero"`
 }

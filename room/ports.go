@@ -20,6 +20,13 @@ type Store interface {
 	// the room.
 	Save(ctx context.Context, step Step) error
 
+	// SaveNext is Save for a room that others keep changing: it makes them
+	// wait, calls next once with the entries after a version, in order and
+	// named, and saves the step that next makes of them; false: nothing is to
+	// be saved. The errors are Save's; ErrStale only if the room does not
+	// exist.
+	SaveNext(ctx context.Context, id ID, after int64, next func(missed []Entry) (Step, bool)) error
+
 	// Load returns a room as it is, and its entries since the given time in
 	// order, all of one moment. It returns ErrNotFound if there is no such
 	// room.
@@ -29,6 +36,10 @@ type Store interface {
 	// limit, with the names of the people in them.
 	Entries(ctx context.Context, id ID, after int64, limit int) ([]Entry, error)
 
+	// Versions returns the versions of rooms, in one look; of those that do
+	// not exist none.
+	Versions(ctx context.Context, ids []ID) (map[ID]int64, error)
+
 	// Holder returns the room that holds a claim, ErrNotFound if none does.
 	Holder(ctx context.Context, claim string) (ID, error)
 
@@ -36,15 +47,27 @@ type Store interface {
 	// one that is due longest first.
 	Due(ctx context.Context, at time.Time, limit int) ([]ID, error)
 
-	// Beat says that an instance lives and returns the store's time.
-	Beat(ctx context.Context, instance InstanceID) (time.Time, error)
+	// Beat says that an instance lives. The beat of one that is marked dead
+	// changes nothing.
+	Beat(ctx context.Context, instance InstanceID) (Pulse, error)
+
+	// Bury marks as dead, for ever, every instance but the living one whose
+	// last beat is at least so old, and returns how many.
+	Bury(ctx context.Context, living InstanceID, silence time.Duration) (int, error)
 
 	// Orphans returns the rooms that have open sessions of instances that
-	// are gone.
-	Orphans(ctx context.Context, living InstanceID) ([]Orphan, error)
+	// are dead, or that the store has never heard of.
+	Orphans(ctx context.Context) ([]Orphan, error)
 }
 
-// An Orphan is what a gone instance left in a room: open sessions.
+// A Pulse is what a store says to a beat.
+type Pulse struct {
+	Now    time.Time // the store's time
+	Dead   bool      // the instance is marked dead
+	Living int       // instances not marked dead, this one included
+}
+
+// An Orphan is what a dead instance left in a room: open sessions.
 type Orphan struct {
 	Room     ID
 	Instance InstanceID
@@ -53,7 +76,8 @@ type Orphan struct {
 
 // A Queue keeps the commands that wait to be decided, per room, in the order
 // in which they arrived from all instances. It may lose everything at any
-// moment: whoever asked asks again.
+// moment: whoever asked asks again. An error means that it is away; it comes
+// within a fraction of a second.
 type Queue interface {
 	// Push adds commands of one room behind those that wait.
 	Push(ctx context.Context, id ID, commands []Command) error
@@ -73,7 +97,8 @@ type Queued struct {
 // work; what keeps the promises is the store's compare-and-set.
 type Locker interface {
 	// Lock tries once to get the lock of a room and returns false if another
-	// holds it. Whoever got it calls unlock, which never blocks for long.
+	// holds it. Whoever got it calls unlock, which never blocks for long. An
+	// error means that nobody can tell; it comes within a fraction of a second.
 	Lock(ctx context.Context, id ID) (unlock func(), ok bool, err error)
 }
 
@@ -84,8 +109,9 @@ type Bus interface {
 	// it answers off the queue, both at once.
 	Publish(ctx context.Context, entry Entry, answered []string) error
 
-	// Listen hands every entry that is published to receive, in the order of
-	// their publication, until ctx is done. It calls missed where entries
-	// may have been lost, first when it hears everything from then on.
-	Listen(ctx context.Context, receive func(Entry), missed func()) error
+	// Listen hands entries that are published to receive, in the order of
+	// their publication, until ctx is done: those for whose room and version
+	// wants answers true. It calls missed where entries may have been lost,
+	// first when it hears everything from then on.
+	Listen(ctx context.Context, wants func(ID, int64) bool, receive func(Entry), missed func()) error
 }

@@ -223,7 +223,7 @@ func (g *game) decideEach(r *Room, batch []Command, at time.Time) []Event {
 	}
 	looked := false
 	for _, c := range append(slices.Clone(batch), Command{Type: CommandTick}) {
-		if !looked && !c.past() {
+		if !looked && !c.Type.past() {
 			looked = true
 			happen(r.due(at))
 		}

@@ -28,14 +28,18 @@ const (
 	answerWithin = 2 * time.Second
 	// retryEvery is the pause between two tries for a lock or a store.
 	retryEvery = 100 * time.Millisecond
-	// lockPatience is how long the commands of this instance wait for another
-	// one that holds the lock before they are decided without it.
-	lockPatience = 600 * time.Millisecond
+	// logPatience and lockPatience are how long the commands of this instance
+	// wait for another one that holds the lock: until the log is read, and
+	// until they are decided without it. Each entry of that room shows that
+	// it is at work, and has them wait anew, for no longer than heardPatience.
+	logPatience   = 300 * time.Millisecond
+	lockPatience  = 600 * time.Millisecond
+	heardPatience = 2 * time.Second
+	// staleSaves is how often in a row a room may have moved on before it is
+	// stopped for a save: by then a faster instance would win for ever.
+	staleSaves = 2
 	// idleAfter is how long a room that nobody looks at stays in memory.
 	idleAfter = memory
-	// beatEvery is how precisely the end of a crashed instance's sessions is
-	// known.
-	beatEvery = time.Second
 )
 
 // A Listener shows rooms to people on this instance. It is called under the
@@ -46,6 +50,9 @@ type Listener interface {
 	Applied(r *Room, e *Entry)
 	// Holds tells whether the room is being shown and must stay in memory.
 	Holds(id ID) bool
+	// Died is told that this instance was taken for dead, and its sessions
+	// have ended: its sockets must go. It is called under no lock.
+	Died()
 }
 
 // An Outcome is what became of a command. Where Err is nil or a refusal of the
@@ -69,14 +76,16 @@ type Registrar struct {
 	Listener Listener
 	Metrics  *Metrics
 	Log      *slog.Logger
-	Instance InstanceID
+	Instance InstanceID // see Self
 	// RoomsPerInstructor is how many rooms one instructor may have that are
 	// not closed.
 	RoomsPerInstructor int
 
 	clock    clock
+	renewed  atomic.Pointer[InstanceID]
 	commands atomic.Uint64 // asked so far, to name them
 	workers  sync.WaitGroup
+	pulse    pulse
 
 	mu    sync.Mutex // guards the next two
 	desks map[ID]*desk
@@ -93,13 +102,13 @@ func (g *Registrar) Ask(c Command, reply func(Outcome)) {
 		c.ID = g.newCommandID()
 	}
 	c.AskedAt = g.Now()
-	if c.past() && c.At.IsZero() {
+	if c.Type.past() && c.At.IsZero() {
 		c.At = c.AskedAt
 	}
-	if c.past() && reply == nil {
+	if c.Type.past() && reply == nil {
 		reply = g.insist(c)
 	}
-	a := asked{c, reply}
+	a := &asked{command: c, reply: reply}
 	if !g.enqueue(a) {
 		a.answer(Outcome{Err: ErrUnavailable})
 	}
@@ -122,15 +131,15 @@ func (g *Registrar) runs() bool {
 	return !g.ended
 }
 
-// enqueue puts a in its room's inbox and sees that a worker looks at it. It
-// returns false after the end.
-func (g *Registrar) enqueue(a asked) bool {
+// enqueue puts a in its room's inbox and sees that it is looked at. It returns
+// false after the end.
+func (g *Registrar) enqueue(a *asked) bool {
 	ok := true
 	g.at(a.command.Room, func(d *desk) {
-		if !d.working {
-			d.working = g.start(func() { g.work(d) })
+		if !d.taking {
+			d.taking = g.start(func() { g.take(d) })
 			d.watch(g)
-			ok = d.working
+			ok = d.taking
 		}
 		if ok {
 			d.inbox = append(d.inbox, a)
@@ -159,7 +168,7 @@ func (g *Registrar) end() {
 }
 
 func (g *Registrar) newCommandID() CommandID {
-	return CommandID(string(g.Instance) + "." + strconv.FormatUint(g.commands.Add(1), 36))
+	return CommandID(string(g.Self()) + "." + strconv.FormatUint(g.commands.Add(1), 36))
 }
 
 // Do asks and waits, for no longer than a store that is away is waited for.
@@ -216,46 +225,22 @@ func (g *Registrar) Run(ctx context.Context) error {
 
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	compare := time.NewTicker(compareEvery)
+	defer compare.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
-			g.beat(ctx)
-			g.nudgeDue(ctx)
+			if g.beat(ctx) {
+				g.nudgeDue(ctx)
+			}
 			g.forget(idleAfter)
+		case <-compare.C:
+			g.compare(ctx, onItsWay)
+			g.lookAround(ctx)
 		}
 	}
-}
-
-// Recover ends the sessions that dead instances left. It is called before the
-// first command is asked, so that nothing that is due comes before it.
-func (g *Registrar) Recover(ctx context.Context) error {
-	if !g.beat(ctx) {
-		return fmt.Errorf("the store did not answer the first beat: %w", ErrUnavailable)
-	}
-	orphans, err := g.Store.Orphans(ctx, g.Instance)
-	if err != nil {
-		return fmt.Errorf("look for the sessions of dead instances: %w", err)
-	}
-	for _, o := range orphans {
-		g.Log.InfoContext(ctx, "sessions of a dead instance end", "room", o.Room, "instance", o.Instance, "at", o.BeatAt)
-		g.Ask(Command{Type: CommandReap, Room: o.Room, Instance: o.Instance, At: o.BeatAt}, nil)
-	}
-	return nil
-}
-
-func (g *Registrar) beat(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, beatEvery)
-	defer cancel()
-	began := time.Now()
-	now, err := g.Store.Beat(ctx, g.Instance)
-	if err != nil {
-		g.Log.WarnContext(ctx, "the store did not answer", "err", err)
-		return false
-	}
-	g.clock.set(now, began)
-	return true
 }
 
 // nudgeDue has rooms looked at that are due and that no timer here watches.
@@ -271,28 +256,52 @@ func (g *Registrar) nudgeDue(ctx context.Context) {
 	}
 }
 
+// listen hears what other instances save. Whenever that was not possible for
+// a while, every room here is compared with the store.
 func (g *Registrar) listen(ctx context.Context) {
+	first := true
 	missed := func() {
-		for _, d := range g.all() {
-			g.start(func() { g.catchUp(d) })
+		if !first {
+			g.Metrics.resubscribed()
 		}
+		first = false
+		g.start(func() { g.compare(context.WithoutCancel(ctx), 0) })
 	}
 	for ctx.Err() == nil {
-		if err := g.Bus.Listen(ctx, g.receive, missed); err != nil && ctx.Err() == nil {
+		if err := g.Bus.Listen(ctx, g.wants, g.receive, missed); err != nil && ctx.Err() == nil {
 			g.Log.WarnContext(ctx, "entries of other instances are not heard", "err", err)
 			pause(ctx, retryEvery)
 		}
 	}
 }
 
-// receive applies an entry that was published, here or elsewhere.
-func (g *Registrar) receive(e Entry) {
-	g.mu.Lock()
-	d := g.desks[e.Room]
-	g.mu.Unlock()
-	if d != nil && !d.apply(g, e) {
-		g.start(func() { g.catchUp(d) })
+// wants tells whether an entry is news here.
+func (g *Registrar) wants(id ID, version int64) bool {
+	d := g.known(id)
+	if d == nil {
+		return false
 	}
+	at := d.version()
+	return at > 0 && at < version
+}
+
+// receive applies an entry that was published elsewhere.
+func (g *Registrar) receive(e Entry) {
+	d := g.known(e.Room)
+	switch {
+	case d == nil:
+	case d.apply(g, e):
+		g.Metrics.heard(g.Now().Sub(e.SavedAt))
+	default:
+		g.fill(d)
+	}
+}
+
+// known returns the desk of a room, nil if there is none.
+func (g *Registrar) known(id ID) *desk {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.desks[id]
 }
 
 // catchUp reads and applies the entries that this instance has missed.
@@ -344,17 +353,37 @@ type clock struct {
 	base atomic.Pointer[reading]
 }
 
-type reading struct{ store, here time.Time }
+// drift is how fast two clocks may part: far more than they do, so that a
+// reading is not relied on for long.
+const drift = 1e-3
 
-// set notes what the store's clock said to a question asked at a time here.
-// Whatever part of the question's time passed before the answer was made, the
-// clock is ahead by.
-func (c *clock) set(store, here time.Time) { c.base.Store(&reading{store, here}) }
+// A reading is what the store's clock said at a time here.
+type reading struct {
+	store, here time.Time
+	within      time.Duration // how far it may be off
+}
+
+func (r *reading) at(here time.Time) time.Time { return r.store.Add(here.Sub(r.here)) }
+
+// set notes what the store's clock said to a question that was on its way,
+// there and back, between two times here. A reading that took long tells less
+// than an earlier one that did not, unless the two cannot both be right.
+func (c *clock) set(store, asked, answered time.Time) {
+	half := answered.Sub(asked) / 2
+	next := &reading{store, asked.Add(half), half}
+	if last := c.base.Load(); last != nil {
+		known := last.within + time.Duration(drift*float64(next.here.Sub(last.here)))
+		if half > known && store.Sub(last.at(next.here)).Abs() <= half+known {
+			return
+		}
+	}
+	c.base.Store(next)
+}
 
 func (c *clock) now() time.Time {
 	r := c.base.Load()
 	if r == nil {
 		return time.Now().UTC()
 	}
-	return r.store.Add(time.Since(r.here)).UTC()
+	return r.at(time.Now()).UTC()
 }

@@ -36,9 +36,10 @@ type instance struct {
 	*room.Registrar
 	t *testing.T
 
-	mu    sync.Mutex // guards the next two
+	mu    sync.Mutex // guards all below
 	heard []room.Entry
 	holds bool
+	died  int
 }
 
 // Holds is room.Listener's.
@@ -62,6 +63,20 @@ func (i *instance) Applied(r *room.Room, e *room.Entry) {
 		i.t.Errorf("told of version %d of a room at %d after %d entries", e.Version, r.Version, n)
 	}
 	i.heard = append(i.heard, *e)
+}
+
+// Died is room.Listener's.
+func (i *instance) Died() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.died++
+}
+
+// deaths counts how often the instance was told that it was taken for dead.
+func (i *instance) deaths() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.died
 }
 
 // version is that of the last entry that the listener was told of.
@@ -89,16 +104,24 @@ func (i *instance) happened() []room.EventType {
 
 func (h *hall) instance(t *testing.T, id room.InstanceID) *instance {
 	i := h.stopped(t, id)
+	i.run()
+	return i
+}
+
+// run has the instance run until the test ends.
+func (i *instance) run() {
+	if err := i.Recover(i.t.Context()); err != nil {
+		i.t.Fatal(err)
+	}
 	ended := make(chan error)
-	ctx := t.Context()
+	ctx := i.t.Context()
 	go func() { ended <- i.Run(ctx) }()
 	synctest.Wait() // it hears the others
-	t.Cleanup(func() {
+	i.t.Cleanup(func() {
 		if err := <-ended; err != nil {
-			t.Errorf("instance %s: %v", id, err)
+			i.t.Errorf("instance %s: %v", i.Instance, err)
 		}
 	})
-	return i
 }
 
 // stopped is an instance that does not run.
@@ -272,14 +295,22 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// The answer stays lost for longer than anyone waits: the caller hears that
-// it cannot be told, and the same request again gets the one seat.
+// The answer is lost, and the store with it for longer than anyone waits: the
+// caller hears that it cannot be told, and the same request again gets the one
+// seat.
 func TestLostForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall()
 		i := h.instance(t, "i1")
 		id, code := i.opened(1)
-		h.faults(nil, func(step room.Step, save func() error) error {
+		lost := false
+		h.faults(func(context.Context) error {
+			if lost {
+				return errors.New("connection refused")
+			}
+			return nil
+		}, func(step room.Step, save func() error) error {
+			lost = true
 			save()
 			return room.ErrUnknown
 		})
@@ -734,6 +765,9 @@ func TestRecover(t *testing.T) {
 		time.Sleep(time.Hour)
 
 		i := h.stopped(t, "i2")
+		if dead, err := h.Bury(t.Context(), "i2", time.Hour); dead != 1 || err != nil {
+			t.Fatalf("%d instances are dead, %v", dead, err)
+		}
 		if err := i.Recover(t.Context()); err != nil {
 			t.Fatal(err)
 		}

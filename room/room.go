@@ -240,14 +240,14 @@ func (r *Room) Batch(commands []Command, at time.Time) Step {
 	}
 	looked := false
 	for _, c := range slices.Concat(commands, []Command{{Type: CommandTick}}) {
-		if !looked && !c.past() {
+		if !looked && !c.Type.past() {
 			looked = true
 			happen(r.due(at))
 		}
 		events, err := r.Decide(c, at)
 		happen(events)
 		if c.ID != "" {
-			entry.Answers = append(entry.Answers, r.answer(c, events, err))
+			entry.Answers = append(entry.Answers, r.answer(c, events, err, at))
 		}
 	}
 	r.advance(entry.Version, at)
@@ -276,8 +276,11 @@ func (r *Room) now(at time.Time) time.Time {
 }
 
 // answer says what became of c, once its events have been applied.
-func (r *Room) answer(c Command, events []Event, err error) Answer {
+func (r *Room) answer(c Command, events []Event, err error, at time.Time) Answer {
 	a := Answer{Command: c.ID, Type: c.Type, User: c.By.User}
+	if !c.AskedAt.IsZero() {
+		a.Ago = max(0, int64((at.Sub(c.AskedAt)+time.Millisecond-1)/time.Millisecond))
+	}
 	if err != nil {
 		refusal := err.(*Refusal)
 		a.Code, a.Field = refusal.Code, refusal.Field

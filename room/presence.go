@@ -1,0 +1,172 @@
+package room
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// beatEvery is how precisely the end of a crashed instance's sessions is
+	// known.
+	beatEvery = time.Second
+	// deadAfter is the age of a last beat from which an instance is dead, and
+	// for how long another's own beats must have succeeded for it to say so:
+	// a store that was away has silenced everyone.
+	deadAfter = 10 * time.Second
+	// brokenAfter is the pause between two beats that breaks their row:
+	// several are lost then.
+	brokenAfter = 3 * beatEvery
+	// compareEvery is how long a room may lag behind the store unnoticed.
+	compareEvery = 2 * time.Second
+	// onItsWay is longer than an entry takes to another instance.
+	onItsWay = 100 * time.Millisecond
+)
+
+// A pulse is the row of this instance's own beats. It is owned by Run, and
+// by Recover before that.
+type pulse struct {
+	first, last time.Time // of a row without a break; zero: there is none
+}
+
+// beat notes a beat that succeeded.
+func (p *pulse) beat(now time.Time) {
+	if p.last.IsZero() || now.Sub(p.last) > brokenAfter {
+		p.first = now
+	}
+	p.last = now
+}
+
+// steady tells whether this instance has been in touch with the store for
+// long enough to judge others.
+func (p *pulse) steady() bool { return p.last.Sub(p.first) >= deadAfter }
+
+// Self is the instance that this Registrar is in the store's eyes. It is
+// another one after it was marked dead.
+func (g *Registrar) Self() InstanceID {
+	if renewed := g.renewed.Load(); renewed != nil {
+		return *renewed
+	}
+	return g.Instance
+}
+
+// Recover ends the sessions that dead instances left. It is called before the
+// first command is asked, so that nothing that is due comes before it.
+func (g *Registrar) Recover(ctx context.Context) error {
+	if !g.beat(ctx) {
+		return fmt.Errorf("the store did not answer the first beat: %w", ErrUnavailable)
+	}
+	return g.reap(ctx)
+}
+
+// beat tells the store that this instance lives, and learns its time.
+func (g *Registrar) beat(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	began := time.Now()
+	said, err := g.Store.Beat(ctx, g.Self())
+	if err != nil {
+		g.pulse = pulse{}
+		g.Log.WarnContext(ctx, "the store did not answer", "err", err)
+		return false
+	}
+	now := time.Now()
+	g.clock.set(said.Now, began, now)
+	g.pulse.beat(now)
+	g.Metrics.instances(said.Living)
+	if said.Dead {
+		g.rise(ctx)
+	}
+	return true
+}
+
+// rise is what an instance does that others took for dead: its sessions have
+// ended, so its sockets must go, and it lives on as another.
+func (g *Registrar) rise(ctx context.Context) {
+	dead, next := g.Self(), g.Instance+"."+InstanceID(NewToken())
+	g.Log.WarnContext(ctx, "this instance was silent for too long: its sockets close", "instance", dead, "next", next)
+	g.renewed.Store(&next)
+	g.Listener.Died()
+	g.pulse = pulse{}
+}
+
+// lookAround marks instances as dead that have been silent, and ends the
+// sessions of all the dead.
+func (g *Registrar) lookAround(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if g.pulse.steady() {
+		dead, err := g.Store.Bury(ctx, g.Self(), deadAfter)
+		if err != nil {
+			return // the beat says that the store is away
+		}
+		if dead > 0 {
+			g.Log.WarnContext(ctx, "instances have been silent for too long and count as dead", "instances", dead)
+		}
+	}
+	if err := g.reap(ctx); err != nil && ctx.Err() == nil {
+		g.Log.WarnContext(ctx, "sessions of dead instances not ended yet", "err", err)
+	}
+}
+
+// reap ends the sessions of dead instances, also those that began after the
+// instance was marked.
+func (g *Registrar) reap(ctx context.Context) error {
+	orphans, err := g.Store.Orphans(ctx)
+	if err != nil {
+		return fmt.Errorf("look for the sessions of dead instances: %w", err)
+	}
+	for _, o := range orphans {
+		g.Log.InfoContext(ctx, "sessions of a dead instance end", "room", o.Room, "instance", o.Instance, "at", o.BeatAt)
+		g.Ask(Command{Type: CommandReap, Room: o.Room, Instance: o.Instance, At: o.BeatAt}, nil)
+	}
+	return nil
+}
+
+// compare finds the rooms here that lag behind the store, whatever the bus
+// has lost, and has them catch up. What is on its way has so long to come.
+func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
+	var ids []ID
+	for _, d := range g.all() {
+		if d.version() > 0 {
+			ids = append(ids, d.id)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	versions, err := g.Store.Versions(ctx, ids)
+	if err != nil {
+		return // the beat says that the store is away
+	}
+	behind := g.behind(versions)
+	if len(behind) > 0 && settle > 0 {
+		pause(ctx, settle)
+		behind = g.behind(versions)
+	}
+	for _, d := range behind {
+		g.fill(d)
+	}
+}
+
+// behind returns the rooms here that are not at the versions yet.
+func (g *Registrar) behind(versions map[ID]int64) (behind []*desk) {
+	for _, d := range g.all() {
+		if at := d.version(); at > 0 && at < versions[d.id] {
+			behind = append(behind, d)
+		}
+	}
+	return behind
+}
+
+// fill has the entries read that the bus did not bring.
+func (g *Registrar) fill(d *desk) {
+	g.Metrics.gap()
+	g.start(func() {
+		if err := g.catchUp(d); err != nil {
+			g.Log.Debug("a room lags behind", "room", d.id, "err", err) // until the next comparison
+		}
+	})
+}
