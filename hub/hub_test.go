@@ -383,3 +383,26 @@ func TestDrain(t *testing.T) {
 		<-gone
 	})
 }
+
+// An instance that others took for dead closes its sockets: whoever comes back
+// has the seat, and is there under the instance's new name.
+func TestTakenForDead(t *testing.T) {
+	inClass(t, func(t *testing.T, c *class) {
+		id, code := c.instructor("kim").open(2)
+		ann := c.student("ann")
+		ann.expect(message{"type": "join", "code": code}, message{"type": "joined", "seat": 1})
+		before := c.reg.Self()
+		if dead, err := c.reg.Store.Bury(t.Context(), "another", 0); dead != 1 || err != nil {
+			t.Fatalf("%d instances are dead, %v", dead, err)
+		}
+		ann.closed(closeRestart)
+		if c.reg.Self() == before {
+			t.Errorf("the instance is still %s", before)
+		}
+		again := c.student("ann")
+		again.expect(message{"type": "join", "code": code}, message{"type": "joined", "seat": 1, "already": true})
+		time.Sleep(20 * time.Second) // the old session ends, the new one does not
+		watching := c.instructor("kim").expect(message{"type": "watch", "room_id": id}, message{"type": "watching"})
+		message(watching["roster"].([]any)[0].(map[string]any)).check(t, message{"user": "ann", "online": true})
+	})
+}
