@@ -81,11 +81,14 @@ func (g *Registrar) beat(ctx context.Context) bool {
 }
 
 // rise is what an instance does that others took for dead: its sessions have
-// ended, so its sockets must go, and it lives on as another.
+// ended, so its sockets must go, and it lives on as another. That one beats
+// before anyone comes back to it; until it can, this is tried with every beat.
 func (g *Registrar) rise(ctx context.Context) {
 	dead, next := g.Self(), g.Instance+"."+InstanceID(NewToken())
 	g.Log.WarnContext(ctx, "this instance was silent for too long: its sockets close", "instance", dead, "next", next)
-	g.renewed.Store(&next)
+	if _, err := g.Store.Beat(ctx, next); err == nil {
+		g.renewed.Store(&next)
+	}
 	g.Listener.Died()
 	g.pulse = pulse{}
 }
