@@ -1,9 +1,12 @@
 package store
 
 import (
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/lectern-room/lectern/room"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -14,6 +17,7 @@ type machine struct {
 	folder string
 	wall   time.Time
 	steady time.Duration
+	starts int // so far: every instance is another
 }
 
 func (m *machine) open() *SQLite {
@@ -34,8 +38,10 @@ func (m *machine) open() *SQLite {
 
 func (m *machine) beats(s *SQLite, want time.Time) {
 	m.Helper()
-	if got, err := s.Beat(m.Context(), "i1"); err != nil || got != want {
-		m.Errorf("the store's time is %v, want %v: %v", got, want, err)
+	m.starts++
+	id := room.InstanceID(fmt.Sprint("i", m.starts))
+	if got, err := s.Beat(m.Context(), id); err != nil || got.Now != want {
+		m.Errorf("the store's time is %v, want %v: %v", got.Now, want, err)
 	}
 }
 
@@ -81,11 +87,11 @@ func TestBeatWaits(t *testing.T) {
 	asked := time.Now()
 	answer := make(chan time.Time, 1)
 	go func() {
-		at, err := s.Beat(t.Context(), "i1")
+		pulse, err := s.Beat(t.Context(), "i1")
 		if err != nil {
 			t.Error(err)
 		}
-		answer <- at
+		answer <- pulse.Now
 	}()
 	const wait = 500 * time.Millisecond
 	time.Sleep(wait)

@@ -33,7 +33,13 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/lectern-room/lectern/store/servers.(*process).wait"),
+		goleak.Cleanup(func(code int) {
+			sharedPostgres.remove()
+			fragilePostgres.remove()
+			os.Exit(code)
+		}))
 }
 
 // saveForEver fills four rooms at once and prints the room and the version of

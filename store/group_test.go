@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +135,45 @@ func TestGroupIsBounded(t *testing.T) {
 	}
 }
 
+// TestLine: a group is bounded, and no room is in two at a time.
+func TestLine(t *testing.T) {
+	l := line{most: 2, busy: map[room.ID]bool{}}
+	wait := func(id room.ID, people int) bool {
+		return l.enter(&saving{step: room.Step{Room: room.Header{ID: id}, People: make([]*room.Person, people)}})
+	}
+	group := func(want ...room.ID) {
+		t.Helper()
+		var got []room.ID
+		for _, w := range l.group() {
+			got = append(got, w.step.Room.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("the group is %v, want %v", got, want)
+		}
+	}
+	if !wait("a", 0) || !wait("a", 1) {
+		t.Fatal("nobody saves what may be saved")
+	}
+	if wait("b", groupRows) || wait("c", 0) {
+		t.Fatal("more groups are saved at a time than may be")
+	}
+	group("a", "b")
+	group("c")
+	group()
+	if l.flying != 1 {
+		t.Fatalf("%d save groups, of whom one has found none", l.flying)
+	}
+	if !l.leave("a") || l.leave("b") {
+		t.Fatal("it is the first room's turn again")
+	}
+	group("a")
+	group()
+	group()
+	if l.flying != 0 || len(l.waiting) != 0 {
+		t.Fatalf("%d save groups, %d wait", l.flying, len(l.waiting))
+	}
+}
+
 // TestSaveGivesUp: whoever stops waiting is told that it cannot be told, and
 // the step is not saved behind their back.
 func TestSaveGivesUp(t *testing.T) {
@@ -189,7 +229,7 @@ func TestLogKeepsNoNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	var events, answers string
-	if err := s.read.QueryRow(`SELECT events, answers FROM room_log`).Scan(&events, &answers); err != nil {
+	if err := s.db.QueryRow(`SELECT events, answers FROM room_log`).Scan(&events, &answers); err != nil {
 		t.Fatal(err)
 	}
 	if text := events + answers; strings.Contains(text, "Kim") || !strings.Contains(text, "lecturer") {

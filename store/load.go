@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/lectern-room/lectern/room"
@@ -30,17 +29,33 @@ const (
 
 	selectNames = `
 		SELECT user_id, name FROM attendee
-		WHERE room_id = $1 AND user_id IN (SELECT value FROM json_each($2))`
+		WHERE room_id = $1 AND user_id IN (SELECT value FROM %s($2))`
+
+	// An entry is never older than the one before it: looked at backwards, a
+	// long log costs nothing.
+	selectSince = selectEntries + `
+		AND version > coalesce(
+			(SELECT version FROM room_log WHERE room_id = $1 AND at < $2 ORDER BY version DESC LIMIT 1), 0)
+		ORDER BY version`
+
+	selectAfter = selectEntries + `AND version > $2 ORDER BY version LIMIT $3`
 )
 
+// A reader answers what both databases are asked in the same words.
+type reader struct {
+	db       *sql.DB
+	snapshot sql.TxOptions // a transaction that sees one moment
+	elements string        // the function that makes rows (value) of a JSON array
+}
+
 // Load is room.Store's.
-func (s *SQLite) Load(ctx context.Context, id room.ID, since time.Time) (*room.Room, []room.Entry, error) {
+func (r *reader) Load(ctx context.Context, id room.ID, since time.Time) (*room.Room, []room.Entry, error) {
 	var (
 		header  room.Header
 		people  []*room.Person
 		entries []room.Entry
 	)
-	err := s.snapshot(ctx, id, func(tx *sql.Tx) (err error) {
+	err := r.look(ctx, id, func(tx *sql.Tx) (err error) {
 		if header, err = loadHeader(ctx, tx, id); err != nil {
 			return err
 		}
@@ -50,7 +65,8 @@ func (s *SQLite) Load(ctx context.Context, id room.ID, since time.Time) (*room.R
 		if err = loadSessions(ctx, tx, id, people); err != nil {
 			return err
 		}
-		entries, err = loadSince(ctx, tx, id, since)
+		from := since.Add(time.Millisecond - 1).UnixMilli() // the first that is not before since
+		entries, err = loadEntries(ctx, tx, id, selectSince, id, from)
 		return err
 	})
 	if err != nil {
@@ -67,25 +83,20 @@ func (s *SQLite) Load(ctx context.Context, id room.ID, since time.Time) (*room.R
 }
 
 // Entries is room.Store's.
-func (s *SQLite) Entries(ctx context.Context, id room.ID, after int64, limit int) ([]room.Entry, error) {
+func (r *reader) Entries(ctx context.Context, id room.ID, after int64, limit int) ([]room.Entry, error) {
 	var entries []room.Entry
-	err := s.snapshot(ctx, id, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, selectEntries+`AND version > $2 ORDER BY version LIMIT $3`, id, after, limit)
-		if err != nil {
+	err := r.look(ctx, id, func(tx *sql.Tx) (err error) {
+		if entries, err = loadEntries(ctx, tx, id, selectAfter, id, after, limit); err != nil {
 			return err
 		}
-		entries, err = collect(rows, func(rows *sql.Rows) (room.Entry, error) { return scanEntry(rows, id) })
-		if err != nil {
-			return err
-		}
-		return loadNames(ctx, tx, id, entries)
+		return r.loadNames(ctx, tx, id, entries)
 	})
 	return entries, err
 }
 
-// snapshot calls f with a transaction in which the store stands still.
-func (s *SQLite) snapshot(ctx context.Context, id room.ID, f func(*sql.Tx) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+// look calls f with a transaction in which the store stands still.
+func (r *reader) look(ctx context.Context, id room.ID, f func(*sql.Tx) error) error {
+	tx, err := r.db.BeginTx(ctx, &r.snapshot)
 	if err != nil {
 		return fmt.Errorf("read room %s: %w", id, err)
 	}
@@ -163,27 +174,12 @@ func loadSessions(ctx context.Context, tx *sql.Tx, id room.ID, people []*room.Pe
 	})
 }
 
-// loadSince reads backwards: an entry is never older than the one before it,
-// so that a long log costs nothing.
-func loadSince(ctx context.Context, tx *sql.Tx, id room.ID, since time.Time) ([]room.Entry, error) {
-	rows, err := tx.QueryContext(ctx, selectEntries+`ORDER BY version DESC`, id)
+func loadEntries(ctx context.Context, tx *sql.Tx, id room.ID, query string, args ...any) ([]room.Entry, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var entries []room.Entry
-	for rows.Next() {
-		e, err := scanEntry(rows, id)
-		if err != nil {
-			return nil, err
-		}
-		if e.At.Before(since) {
-			break
-		}
-		entries = append(entries, e)
-	}
-	slices.Reverse(entries)
-	return entries, rows.Err()
+	return collect(rows, func(rows *sql.Rows) (room.Entry, error) { return scanEntry(rows, id) })
 }
 
 // collect scans and closes rows.
@@ -221,9 +217,9 @@ func scanEntry(rows *sql.Rows, id room.ID) (room.Entry, error) {
 }
 
 // loadNames fills in the names that the log does not keep.
-func loadNames(ctx context.Context, tx *sql.Tx, id room.ID, entries []room.Entry) error {
+func (r *reader) loadNames(ctx context.Context, tx *sql.Tx, id room.ID, entries []room.Entry) error {
 	names := map[room.UserID]string{}
-	var users []room.UserID
+	users := []room.UserID{}
 	for _, entry := range entries {
 		for _, event := range entry.Events {
 			switch event.Type {
@@ -242,7 +238,7 @@ func loadNames(ctx context.Context, tx *sql.Tx, id room.ID, entries []room.Entry
 	if err != nil {
 		return err
 	}
-	rows, err := tx.QueryContext(ctx, selectNames, id, string(list))
+	rows, err := tx.QueryContext(ctx, fmt.Sprintf(selectNames, r.elements), id, string(list))
 	if err != nil {
 		return err
 	}

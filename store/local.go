@@ -15,10 +15,6 @@ var (
 	_ room.Bus    = (*Local)(nil)
 )
 
-// heard bounds how many entries wait for one listener: some seconds of the
-// busiest process, beyond which reading the store again costs less.
-const heard = 4_096
-
 // Local is the queue, the lock and the bus of any number of Registrars in one
 // process. The zero Local is ready for use.
 type Local struct {
@@ -26,14 +22,7 @@ type Local struct {
 	pushed    uint64 // commands so far
 	queues    map[room.ID][]room.Queued
 	locks     map[room.ID]*room.ID // the value tells one holder from the next
-	listeners map[*listener]struct{}
-}
-
-// A listener is one call of Listen. All of it is guarded by Local.mu.
-type listener struct {
-	entries []room.Entry  // that wait to be received
-	missed  bool          // entries before those got lost
-	wake    chan struct{} // holds a token if there is news
+	listeners map[*backlog[room.Entry]]struct{}
 }
 
 // Push is room.Queue's.
@@ -79,7 +68,7 @@ func (l *Local) Lock(_ context.Context, id room.ID) (unlock func(), ok bool, err
 	}, true, nil
 }
 
-// Publish is room.Bus's.
+// Publish is room.Bus's. An entry of version 0 tells nothing.
 func (l *Local) Publish(_ context.Context, entry room.Entry, answered []string) error {
 	done := make(map[string]bool, len(answered))
 	for _, position := range answered {
@@ -93,66 +82,40 @@ func (l *Local) Publish(_ context.Context, entry room.Entry, answered []string) 
 	} else {
 		delete(l.queues, entry.Room)
 	}
+	if entry.Version == 0 {
+		return nil
+	}
 	for to := range l.listeners {
-		to.offer(entry)
+		to.offer(entry, 0) // all listeners share its memory
 	}
 	return nil
 }
 
-// offer adds an entry to what waits, or loses all of it if that is too much.
-func (to *listener) offer(entry room.Entry) {
-	if len(to.entries) == heard {
-		to.entries, to.missed = nil, true
-	} else {
-		to.entries = append(to.entries, entry)
-	}
-	select {
-	case to.wake <- struct{}{}:
-	default:
-	}
-}
-
 // Listen is room.Bus's. It returns nil when ctx is done.
-func (l *Local) Listen(ctx context.Context, receive func(room.Entry), missed func()) error {
-	to := &listener{missed: true, wake: make(chan struct{}, 1)}
-	to.wake <- struct{}{}
-	l.enter(to)
-	defer l.exit(to)
-	for {
-		select {
-		case <-to.wake:
-		case <-ctx.Done():
-			return nil
-		}
-		entries, lost := l.take(to)
-		if lost {
-			missed()
-		}
-		for _, entry := range entries {
+func (l *Local) Listen(ctx context.Context, wants func(room.ID, int64) bool, receive func(room.Entry), missed func()) error {
+	entries := newBacklog[room.Entry]()
+	l.enter(entries)
+	defer l.exit(entries)
+	entries.lose() // what was published before
+	entries.drain(ctx, func(entry room.Entry) {
+		if wants(entry.Room, entry.Version) {
 			receive(entry)
 		}
-	}
+	}, missed)
+	return nil
 }
 
-func (l *Local) enter(to *listener) {
+func (l *Local) enter(to *backlog[room.Entry]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.listeners == nil {
-		l.listeners = map[*listener]struct{}{}
+		l.listeners = map[*backlog[room.Entry]]struct{}{}
 	}
 	l.listeners[to] = struct{}{}
 }
 
-func (l *Local) exit(to *listener) {
+func (l *Local) exit(to *backlog[room.Entry]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.listeners, to)
-}
-
-func (l *Local) take(to *listener) (entries []room.Entry, lost bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	entries, lost = to.entries, to.missed
-	to.entries, to.missed = nil, false
-	return entries, lost
 }

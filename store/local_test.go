@@ -12,7 +12,7 @@ import (
 func TestOverflow(t *testing.T) {
 	var l Local
 	busy, free, heardAll := make(chan bool), make(chan bool), make(chan int64, 2*heard)
-	go l.Listen(t.Context(), func(e room.Entry) {
+	go l.Listen(t.Context(), everything, func(e room.Entry) {
 		if e.Version == 1 {
 			close(busy)
 			<-free
@@ -46,4 +46,20 @@ func TestOverflow(t *testing.T) {
 	next(1)
 	next(0)
 	next(heard + 3)
+}
+
+// TestLargeBacklog: what waits for a listener is bounded in memory, too.
+func TestLargeBacklog(t *testing.T) {
+	b := newBacklog[int]()
+	b.offer(1, heardBytes/2)
+	b.offer(2, heardBytes/2)
+	if waiting, missed := b.take(); len(waiting) != 2 || missed {
+		t.Fatalf("%d wait, missed: %t", len(waiting), missed)
+	}
+	b.offer(3, heardBytes)
+	b.offer(4, 1)
+	b.offer(5, 1)
+	if waiting, missed := b.take(); len(waiting) != 1 || waiting[0] != 5 || !missed {
+		t.Fatalf("%v wait, missed: %t", waiting, missed)
+	}
 }

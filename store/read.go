@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 )
 
 // Holder is room.Store's.
-func (s *SQLite) Holder(ctx context.Context, claim string) (room.ID, error) {
-	ids, err := list(ctx, s, scanID, selectHolder, claim)
+func (r *reader) Holder(ctx context.Context, claim string) (room.ID, error) {
+	ids, err := list(ctx, r, scanID, selectHolder, claim)
 	if err == nil && len(ids) == 0 {
 		err = room.ErrNotFound
 	}
@@ -22,46 +23,49 @@ func (s *SQLite) Holder(ctx context.Context, claim string) (room.ID, error) {
 }
 
 // Due is room.Store's.
-func (s *SQLite) Due(ctx context.Context, at time.Time, limit int) ([]room.ID, error) {
-	ids, err := list(ctx, s, scanID, `SELECT id FROM room WHERE due_at <= $1 ORDER BY due_at LIMIT $2`, at.UnixMilli(), limit)
+func (r *reader) Due(ctx context.Context, at time.Time, limit int) ([]room.ID, error) {
+	ids, err := list(ctx, r, scanID, `SELECT id FROM room WHERE due_at <= $1 ORDER BY due_at LIMIT $2`, at.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the due rooms: %w", err)
 	}
 	return ids, nil
 }
 
-// Beat is room.Store's. The time is that of the call, however long the disk
-// takes.
-func (s *SQLite) Beat(ctx context.Context, instance room.InstanceID) (time.Time, error) {
-	now := s.clock.now()
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return time.Time{}, fmt.Errorf("beat: %w", context.Cause(ctx))
-	}
-	_, err := s.writer.exec(context.WithoutCancel(ctx), `
-		INSERT INTO instance (id, beat_at) VALUES ($1, $2)
-		ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at`, instance, millis(now))
-	s.wrote(err)
+// Versions is room.Store's.
+func (r *reader) Versions(ctx context.Context, ids []room.ID) (map[room.ID]int64, error) {
+	array, err := json.Marshal(append([]room.ID{}, ids...))
 	if err != nil {
-		return time.Time{}, fmt.Errorf("beat: %w", err)
+		return nil, fmt.Errorf("read the versions of %d rooms: %w", len(ids), err)
 	}
-	return now, nil
+	type row struct {
+		id      room.ID
+		version int64
+	}
+	rows, err := list(ctx, r, func(rows *sql.Rows) (row, error) {
+		var one row
+		return one, rows.Scan(&one.id, &one.version)
+	}, fmt.Sprintf(`SELECT id, version FROM room WHERE id IN (SELECT value FROM %s($1))`, r.elements), string(array))
+	if err != nil {
+		return nil, fmt.Errorf("read the versions of %d rooms: %w", len(ids), err)
+	}
+	versions := make(map[room.ID]int64, len(rows))
+	for _, one := range rows {
+		versions[one.id] = one.version
+	}
+	return versions, nil
 }
 
-// Orphans is room.Store's. The folder is locked, so that every instance but
-// the living one is gone.
-func (s *SQLite) Orphans(ctx context.Context, living room.InstanceID) ([]room.Orphan, error) {
-	orphans, err := list(ctx, s, func(rows *sql.Rows) (room.Orphan, error) {
+// Orphans is room.Store's.
+func (r *reader) Orphans(ctx context.Context) ([]room.Orphan, error) {
+	orphans, err := list(ctx, r, func(rows *sql.Rows) (room.Orphan, error) {
 		var o room.Orphan
 		return o, rows.Scan(&o.Room, &o.Instance, moment{&o.BeatAt})
 	}, `
 		SELECT s.room_id, s.instance_id, coalesce(i.beat_at, max(s.connected_at))
 		FROM session s LEFT JOIN instance i ON i.id = s.instance_id
-		WHERE s.disconnected_at IS NULL AND s.instance_id <> $1
+		WHERE s.disconnected_at IS NULL AND (i.id IS NULL OR i.dead_at IS NOT NULL)
 		GROUP BY s.room_id, s.instance_id, i.beat_at
-		ORDER BY s.room_id, s.instance_id`, living)
+		ORDER BY s.room_id, s.instance_id`)
 	if err != nil {
 		return nil, fmt.Errorf("read the orphans: %w", err)
 	}
@@ -70,8 +74,8 @@ func (s *SQLite) Orphans(ctx context.Context, living room.InstanceID) ([]room.Or
 
 // Rooms returns an instructor's rooms, the newest first, at most limit, of
 // those older than the given one; an empty id begins with the newest.
-func (s *SQLite) Rooms(ctx context.Context, instructor room.UserID, before room.ID, limit int) ([]room.Header, error) {
-	headers, err := list(ctx, s, scanHeader,
+func (r *reader) Rooms(ctx context.Context, instructor room.UserID, before room.ID, limit int) ([]room.Header, error) {
+	headers, err := list(ctx, r, scanHeader,
 		selectRoom+`WHERE instructor_id = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3`, instructor, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the rooms of %s: %w", instructor, err)
@@ -81,8 +85,8 @@ func (s *SQLite) Rooms(ctx context.Context, instructor room.UserID, before room.
 
 // Places returns the places that a person has in rooms that are not closed,
 // the newest room first.
-func (s *SQLite) Places(ctx context.Context, user room.UserID) ([]room.Place, error) {
-	places, err := list(ctx, s, func(rows *sql.Rows) (room.Place, error) {
+func (r *reader) Places(ctx context.Context, user room.UserID) ([]room.Place, error) {
+	places, err := list(ctx, r, func(rows *sql.Rows) (room.Place, error) {
 		var p room.Place
 		return p, rows.Scan(&p.Room, &p.State, &p.Seat)
 	}, `
@@ -98,9 +102,9 @@ func (s *SQLite) Places(ctx context.Context, user room.UserID) ([]room.Place, er
 // History returns what the attendance record of a room is made of: of the
 // people, those who ever had a place, without their sessions. It returns
 // room.ErrNotFound if there is no such room.
-func (s *SQLite) History(ctx context.Context, id room.ID) (*room.History, error) {
+func (r *reader) History(ctx context.Context, id room.ID) (*room.History, error) {
 	var h room.History
-	err := s.snapshot(ctx, id, func(tx *sql.Tx) (err error) {
+	err := r.look(ctx, id, func(tx *sql.Tx) (err error) {
 		if h.Room, err = loadHeader(ctx, tx, id); err != nil {
 			return err
 		}
@@ -158,8 +162,8 @@ func loadPoints(ctx context.Context, tx *sql.Tx, id room.ID) ([]room.Point, erro
 }
 
 // list returns what one query finds.
-func list[T any](ctx context.Context, s *SQLite, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+func list[T any](ctx context.Context, r *reader, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := r.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"modernc.org/sqlite"
@@ -16,12 +17,6 @@ import (
 // that a single join does not wait for seconds behind a storm elsewhere: at
 // some 100,000 rows a second it is 0.1 s.
 const groupRows = 4_096
-
-// A saving is a step that waits to be saved.
-type saving struct {
-	step room.Step
-	done chan error // holds the outcome, once
-}
 
 // Save is room.Store's. All steps that wait at the same moment share one
 // commit, which one of their callers carries out: it is the disk that makes a
@@ -43,6 +38,32 @@ func (s *SQLite) Save(ctx context.Context, step room.Step) error {
 			return fmt.Errorf("save room %s: %w: %w", step.Room.ID, room.ErrUnknown, context.Cause(ctx))
 		}
 	}
+}
+
+// SaveNext is room.Store's: while it decides, nobody writes.
+func (s *SQLite) SaveNext(ctx context.Context, id room.ID, after int64, next func([]room.Entry) (room.Step, bool)) error {
+	err := s.alone(ctx, func(ctx context.Context) error {
+		var version int64
+		switch open, err := s.writer.find(ctx, `SELECT version FROM room WHERE id = $1`, &version, id); {
+		case err != nil:
+			return err
+		case !open:
+			return room.ErrStale
+		}
+		missed, err := s.Entries(ctx, id, after, math.MaxInt32)
+		if err != nil {
+			return err
+		}
+		step, ok := next(missed)
+		if !ok {
+			return nil
+		}
+		return s.writer.transaction(ctx, func() error { return s.writer.save(ctx, &step) })
+	})
+	if err != nil {
+		return fmt.Errorf("save room %s: %w", id, err)
+	}
+	return nil
 }
 
 // withdraw takes w out of those who wait, if nobody has taken it up.
@@ -87,7 +108,7 @@ func (s *SQLite) group() []*saving {
 	defer s.mu.Unlock()
 	n, rows := 0, 0
 	for n < len(s.waiting) && rows < groupRows {
-		rows += 1 + len(s.waiting[n].step.People)
+		rows += s.waiting[n].rows()
 		n++
 	}
 	group := slices.Clone(s.waiting[:n])
@@ -111,20 +132,11 @@ func (w *writer) try(ctx context.Context, step *room.Step) (outcome, fatal error
 	return outcome, fatal
 }
 
-// wrote notes for Ping whether the store took a write. One that the store
-// refused for what it says tells nothing.
+// wrote notes for Ping whether the store took a write.
 func (s *SQLite) wrote(err error) {
-	var (
-		claimed *room.Claimed
-		failure *sqlite.Error
-	)
-	switch {
-	case errors.Is(err, room.ErrStale), errors.As(err, &claimed):
-		return
-	case errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_CONSTRAINT: // above it: which one
+	var failure *sqlite.Error
+	if errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_CONSTRAINT { // above it: which one
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.failure = err
+	s.last.note(err)
 }

@@ -56,7 +56,7 @@ func (w *writer) saveSessions(ctx context.Context, step *room.Step) error {
 	}
 	rows := make([]any, 0, len(s.began)*sessionColumns)
 	for _, b := range s.began {
-		rows = append(rows, id, b.id, b.stay.User, b.where, millis(b.stay.From), millis(b.stay.To))
+		rows = append(rows, b.row(id)...)
 	}
 	return w.insert(ctx, insertSessions, sessionColumns, keepSessions, rows)
 }

@@ -1,16 +1,15 @@
 // Package store keeps rooms and carries what is said about them between
 // Registrars: SQLite is the room.Store of an instance that works alone, Local
-// its room.Queue, room.Locker and room.Bus. What every implementation promises
-// is a test in storetest.
+// its room.Queue, room.Locker and room.Bus; Postgres and Redis are those of
+// instances that share rooms. What every implementation promises is a test in
+// storetest.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -23,9 +22,6 @@ import (
 
 	"github.com/lectern-room/lectern/room"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 var _ room.Store = (*SQLite)(nil)
 
@@ -40,10 +36,11 @@ const database = "lectern.db"
 // same time. What it has answered survives the loss of the process and of the
 // machine's power. Call Migrate before anything else.
 type SQLite struct {
+	reader
+
 	folder string
 	log    *slog.Logger
 	lock   *os.File
-	read   *sql.DB
 	clock  clock
 
 	turn   chan struct{} // holds one token while writer is in use
@@ -51,7 +48,8 @@ type SQLite struct {
 
 	mu      sync.Mutex
 	waiting []*saving // guarded by mu; in order of arrival
-	failure error     // guarded by mu; why the last write failed
+
+	last lastWrite
 }
 
 // OpenSQLite opens the store in the given folder and makes the folder if there
@@ -69,7 +67,10 @@ func openSQLite(ctx context.Context, folder string, log *slog.Logger, clock cloc
 	if err != nil {
 		return nil, err
 	}
-	s := &SQLite{folder: folder, log: log, lock: lock, clock: clock, turn: make(chan struct{}, 1)}
+	s := &SQLite{
+		reader: reader{snapshot: sql.TxOptions{ReadOnly: true}, elements: "json_each"},
+		folder: folder, log: log, lock: lock, clock: clock, turn: make(chan struct{}, 1),
+	}
 	if err := s.open(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open the store in %s: %w", folder, err)
@@ -85,12 +86,12 @@ func (s *SQLite) open(ctx context.Context) error {
 	if s.writer, err = openWriter(ctx, s.address()); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", s.address("query_only(1)")); err != nil {
+	if s.db, err = sql.Open("sqlite", s.address("query_only(1)")); err != nil {
 		return err
 	}
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
-	last, err := lastBeat(ctx, s.read)
+	s.db.SetMaxOpenConns(readers)
+	s.db.SetMaxIdleConns(readers)
+	last, err := lastBeat(ctx, s.db)
 	if err != nil {
 		return err
 	}
@@ -124,8 +125,8 @@ func (s *SQLite) Close() error {
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
 	var errs []error
-	if s.read != nil {
-		errs = append(errs, s.read.Close())
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
 	}
 	if s.writer != nil {
 		errs = append(errs, s.writer.close())
@@ -136,38 +137,27 @@ func (s *SQLite) Close() error {
 // Ping tells whether the store can be read and took what was last written.
 func (s *SQLite) Ping(ctx context.Context) error {
 	var n int
-	if err := s.read.QueryRowContext(ctx, `SELECT count(*) FROM instance`).Scan(&n); err != nil {
+	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM instance`).Scan(&n); err != nil {
 		return fmt.Errorf("read the store: %w", err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.failure != nil {
-		return fmt.Errorf("the last write: %w", s.failure)
-	}
-	return nil
+	return s.last.failure()
 }
 
-// Migrate brings the schema up to this program's.
+// Migrate brings the schema up to this program's, and marks every instance
+// dead: the folder is locked, so that whoever had it before is gone.
 func (s *SQLite) Migrate(ctx context.Context) error {
-	return s.schema(func(p *goose.Provider) error {
-		results, err := p.Up(ctx)
-		for _, r := range results {
-			s.log.InfoContext(ctx, "schema migrated", "migration", r.Source.Path, "took", r.Duration)
-		}
+	err := s.schema(func(p *goose.Provider) error { return migrateUp(ctx, p, s.log) })
+	if err != nil {
 		return err
-	})
+	}
+	_, err = s.Bury(ctx, "", 0)
+	return err
 }
 
 // Pending returns the names of the migrations that Migrate would carry out.
-func (s *SQLite) Pending(ctx context.Context) ([]string, error) {
-	var pending []string
-	err := s.schema(func(p *goose.Provider) error {
-		status, err := p.Status(ctx)
-		for _, m := range status {
-			if m.State == goose.StatePending {
-				pending = append(pending, m.Source.Path)
-			}
-		}
+func (s *SQLite) Pending(ctx context.Context) (pending []string, err error) {
+	err = s.schema(func(p *goose.Provider) (err error) {
+		pending, err = pendingIn(ctx, p)
 		return err
 	})
 	return pending, err
@@ -180,11 +170,7 @@ func (s *SQLite) schema(f func(*goose.Provider) error) error {
 		return fmt.Errorf("migrate %s: %w", s.folder, err)
 	}
 	defer db.Close()
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("migrate %s: %w", s.folder, err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithDisableGlobalRegistry(true))
+	provider, err := newProvider(goose.DialectSQLite3, db)
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", s.folder, err)
 	}

@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"log/slog"
+	"slices"
 	"testing"
 
+	"github.com/lectern-room/lectern/room"
 	"github.com/lectern-room/lectern/store"
 	"github.com/lectern-room/lectern/store/storetest"
 )
@@ -32,6 +34,29 @@ func TestSQLite(t *testing.T) {
 			return openSQLite(t, folder)
 		}
 	})
+}
+
+// TestRestart: whoever had the folder before is dead to those who come.
+func TestRestart(t *testing.T) {
+	folder := t.TempDir()
+	s := openSQLite(t, folder)
+	h := openHall(t, s)
+	h.save(t, h.joins(2)) // on the instance "instance"
+	last, err := s.Beat(t.Context(), "instance")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openSQLite(t, folder)
+	want := []room.Orphan{{Room: h.room.ID, Instance: "instance", BeatAt: last.Now}}
+	if orphans, err := s.Orphans(t.Context()); err != nil || !slices.Equal(orphans, want) {
+		t.Errorf("the orphans are %v, want %v: %v", orphans, want, err)
+	}
+	if pulse, err := s.Beat(t.Context(), "another"); err != nil || pulse.Dead || pulse.Living != 1 {
+		t.Errorf("the first beat after a restart: %+v, %v", pulse, err)
+	}
 }
 
 func TestLocal(t *testing.T) {

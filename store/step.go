@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -65,8 +63,7 @@ func (w *writer) save(ctx context.Context, step *room.Step) error {
 }
 
 func (w *writer) saveRoom(ctx context.Context, step *room.Step) (saved bool, err error) {
-	r := &step.Room
-	options, err := json.Marshal(r.Options)
+	row, err := roomRow(step)
 	if err != nil {
 		return false, err
 	}
@@ -74,14 +71,12 @@ func (w *writer) saveRoom(ctx context.Context, step *room.Step) (saved bool, err
 	if step.Entry.Version == 1 {
 		query = insertRoom
 	}
-	n, err := w.exec(ctx, query, r.ID, step.Entry.Version, millis(r.At), r.Title, r.Instructor.User, r.Instructor.Name,
-		r.Code, r.Renewals, r.Capacity, r.Slot, r.Status, string(options), millis(r.OpenedAt), millis(r.ClosedAt),
-		r.Taken, r.Waiting, r.Pending, r.Online, millis(r.DueAt))
+	n, err := w.exec(ctx, query, row...)
 	if err != nil || n == 1 {
 		return false, err
 	}
 	var batch string
-	found, err := w.find(ctx, selectBatch, &batch, r.ID, step.Entry.Version)
+	found, err := w.find(ctx, selectBatch, &batch, step.Room.ID, step.Entry.Version)
 	switch {
 	case err != nil:
 		return false, err
@@ -121,55 +116,25 @@ func (w *writer) claim(ctx context.Context, id room.ID, key string) error {
 }
 
 func (w *writer) saveEntry(ctx context.Context, step *room.Step) error {
-	e := &step.Entry
-	answers, err := json.Marshal(e.Answers)
+	row, err := entryRow(step)
 	if err != nil {
 		return err
 	}
-	nameless := make([]room.Event, len(e.Events))
-	for i, event := range e.Events {
-		event.Name = ""
-		nameless[i] = event
-	}
-	events, err := json.Marshal(nameless)
-	if err != nil {
-		return err
-	}
-	_, err = w.exec(ctx, insertEntry, e.Room, e.Version, millis(e.At), e.Batch, string(answers), string(events),
-		step.Room.Taken, step.Room.Online)
+	_, err = w.exec(ctx, insertEntry, row...)
 	return err
 }
 
 // savePeople frees the seats of those who left before it gives any: nothing
 // else frees a seat, and the step may give it to another or to the same.
 func (w *writer) savePeople(ctx context.Context, step *room.Step) error {
-	for _, e := range step.Entry.Events {
-		if e.Type == room.EventLeft {
-			if _, err := w.exec(ctx, freeSeat, step.Room.ID, e.User); err != nil {
-				return err
-			}
+	for _, user := range leavers(step) {
+		if _, err := w.exec(ctx, freeSeat, step.Room.ID, user); err != nil {
+			return err
 		}
 	}
 	rows := make([]any, 0, len(step.People)*attendeeColumns)
 	for _, p := range step.People {
-		rows = appendAttendee(rows, step.Room.ID, p)
+		rows = append(rows, attendeeRow(step.Room.ID, p)...)
 	}
 	return w.insert(ctx, insertAttendees, attendeeColumns, keepAttendees, rows)
-}
-
-func appendAttendee(rows []any, id room.ID, p *room.Person) []any {
-	seat := any(p.Seat)
-	if p.Seat == 0 {
-		seat = nil
-	}
-	return append(rows, id, p.User, p.Name, p.Guest, p.State, seat, p.LastSeat, p.Online,
-		millis(p.JoinedAt), millis(p.FirstJoinedAt), millis(p.LeftAt), millis(p.BannedAt), millis(p.AwayAt))
-}
-
-// millis is a time as the tables have it; the zero time is NULL.
-func millis(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
 }

@@ -98,34 +98,96 @@ func due(t *testing.T, s Store) {
 
 func orphans(t *testing.T, s Store) {
 	ctx := t.Context()
-	beat, err := s.Beat(ctx, "gone")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Beat(ctx, "living"); err != nil {
-		t.Fatal(err)
-	}
-	if off := time.Since(beat).Abs(); off > time.Minute || beat.Location() != time.UTC {
-		t.Fatalf("the store's time %v is off by %v", beat, off)
+	gone := beat(t, s, "gone")
+	beat(t, s, "living")
+	if off := time.Since(gone.Now).Abs(); off > time.Minute || gone.Now.Location() != time.UTC {
+		t.Fatalf("the store's time %v is off by %v", gone.Now, off)
 	}
 	l := begin(t, s, 9)
 	l.do(l.joinOn("Ann", "a1", "living"), l.joinOn("Bob", "b1", "gone"), l.joinOn("Bob", "b2", "gone"))
 	l.now = noon.Add(time.Minute)
 	l.do(l.joinOn("Cleo", "c1", "silent"), l.joinOn("Dan", "d1", "ended"))
+	l.do(l.joinOn("Cleo", "c2", "silent"))
 	l.do(disconnect("Dan", "d1", time.Time{}))
 
-	got, err := s.Orphans(ctx, "living")
+	look := func() []room.Orphan {
+		t.Helper()
+		orphans, err := s.Orphans(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return orphans
+	}
+	silent := room.Orphan{Room: l.ID, Instance: "silent", BeatAt: l.now}
+	same(t, "orphans while two live", look(), []room.Orphan{silent})
+	bury(t, s, "living", 0, 1)
+	same(t, "orphans", look(), []room.Orphan{{Room: l.ID, Instance: "gone", BeatAt: gone.Now}, silent})
+	l.do(closing())
+	if got := look(); len(got) > 0 {
+		t.Fatalf("orphans of a closed room: %v", got)
+	}
+}
+
+// instances: who is marked dead stays dead.
+func instances(t *testing.T, s Store) {
+	for i, id := range []room.InstanceID{"a", "b", "c"} {
+		first := beat(t, s, id)
+		again := beat(t, s, id)
+		if first.Dead || again.Dead || first.Living != i+1 || again.Living != i+1 || again.Now.Before(first.Now) {
+			t.Fatalf("beats of a new instance: %+v, %+v", first, again)
+		}
+	}
+	bury(t, s, "a", time.Hour, 0)
+	bury(t, s, "a", 0, 2)
+	bury(t, s, "a", 0, 0)
+	last := beat(t, s, "b")
+	if !last.Dead || last.Living != 1 {
+		t.Fatalf("the beat of a dead instance: %+v", last)
+	}
+	if p := beat(t, s, "a"); p.Dead || p.Living != 1 || p.Now.Before(last.Now) {
+		t.Fatalf("the beat of the living: %+v", p)
+	}
+	bury(t, s, "", 0, 1)
+	if p := beat(t, s, "a"); !p.Dead || p.Living != 0 {
+		t.Fatalf("the beat of the last: %+v", p)
+	}
+}
+
+func beat(t *testing.T, s Store, id room.InstanceID) room.Pulse {
+	t.Helper()
+	pulse, err := s.Beat(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "orphans", got, []room.Orphan{
-		{Room: l.ID, Instance: "gone", BeatAt: beat},
-		{Room: l.ID, Instance: "silent", BeatAt: l.now},
-	})
-	l.do(closing())
-	got, err = s.Orphans(ctx, "living")
-	if err != nil || len(got) > 0 {
-		t.Fatalf("orphans of a closed room: %v, %v", got, err)
+	return pulse
+}
+
+func bury(t *testing.T, s Store, living room.InstanceID, silence time.Duration, want int) {
+	t.Helper()
+	if n, err := s.Bury(t.Context(), living, silence); err != nil || n != want {
+		t.Fatalf("%d instances were marked dead, want %d: %v", n, want, err)
+	}
+}
+
+func versionsOf(t *testing.T, s Store) {
+	a, b, c := begin(t, s, 2), begin(t, s, 2), begin(t, s, 2)
+	a.do(a.join("Ann"))
+	b.do()
+	b.do()
+	for _, row := range []struct {
+		ids  []room.ID
+		want map[room.ID]int64
+	}{
+		{nil, map[room.ID]int64{}},
+		{[]room.ID{"nowhere"}, map[room.ID]int64{}},
+		{[]room.ID{b.ID, "nowhere", a.ID, b.ID}, map[room.ID]int64{a.ID: 2, b.ID: 3}},
+		{[]room.ID{c.ID}, map[room.ID]int64{c.ID: 1}},
+	} {
+		got, err := s.Versions(t.Context(), row.ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, fmt.Sprint("versions of ", row.ids), got, row.want)
 	}
 }
 

@@ -52,10 +52,15 @@ func Run(t *testing.T, open Open) {
 		"LoadIsApplied":    loadIsApplied,
 		"Due":              due,
 		"Orphans":          orphans,
+		"Instances":        instances,
+		"Versions":         versionsOf,
 		"Rooms":            rooms,
 		"Places":           places,
 		"Unknown":          unknown,
+		"SaveNext":         saveNext,
 		"ConcurrentRooms":  concurrentRooms,
+		"ConcurrentNext":   concurrentNext,
+		"GroupedRooms":     groupedRooms,
 		"ConcurrentSavers": concurrentSavers,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+// Beat is room.Store's. The time is that of the call, however long the disk
+// takes.
+func (s *SQLite) Beat(ctx context.Context, instance room.InstanceID) (room.Pulse, error) {
+	pulse := room.Pulse{Now: s.clock.now()}
+	err := s.alone(ctx, func(ctx context.Context) error {
+		beats, err := s.writer.exec(ctx, `
+			INSERT INTO instance (id, beat_at) VALUES ($1, $2)
+			ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at WHERE instance.dead_at IS NULL`,
+			instance, millis(pulse.Now))
+		if err != nil {
+			return err
+		}
+		pulse.Dead = beats == 0
+		_, err = s.writer.find(ctx, `SELECT count(*) FROM instance WHERE dead_at IS NULL`, &pulse.Living)
+		return err
+	})
+	if err != nil {
+		return room.Pulse{}, fmt.Errorf("beat: %w", err)
+	}
+	return pulse, nil
+}
+
+// Bury is room.Store's.
+func (s *SQLite) Bury(ctx context.Context, living room.InstanceID, silence time.Duration) (int, error) {
+	var buried int64
+	now := s.clock.now()
+	err := s.alone(ctx, func(ctx context.Context) (err error) {
+		buried, err = s.writer.exec(ctx, `
+			UPDATE instance SET dead_at = $1 WHERE dead_at IS NULL AND id <> $2 AND beat_at <= $3`,
+			millis(now), living, millis(now.Add(-silence)))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("mark the dead: %w", err)
+	}
+	return int(buried), nil
+}
+
+// alone calls f while nobody else writes. What was begun is finished.
+func (s *SQLite) alone(ctx context.Context, f func(context.Context) error) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	err := f(context.WithoutCancel(ctx))
+	s.wrote(err)
+	return err
+}

@@ -1,0 +1,214 @@
+package servers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// postgresPrograms is where Debian and its kin keep what is not in PATH.
+const postgresPrograms = "/usr/lib/postgresql/*/bin/"
+
+// superuser may do everything in every database, without a password.
+const superuser = "postgres"
+
+// Postgres is a PostgreSQL server that keeps what it acknowledges. Its methods
+// are not safe for concurrent use, but for Fresh.
+type Postgres struct {
+	place
+	*process
+	settings []string
+	as       *syscall.Credential // nil: as this process
+}
+
+// StartPostgres starts a server with settings such as "fsync=off".
+// ErrNotInstalled: this machine has none.
+func StartPostgres(settings ...string) (*Postgres, error) {
+	at, err := newPlace("postgres", postgresPrograms+"postgres")
+	if err != nil {
+		return nil, err
+	}
+	p := &Postgres{place: at, settings: settings}
+	if err := p.begin(); err != nil {
+		return nil, errors.Join(err, at.remove())
+	}
+	return p, nil
+}
+
+func (p *Postgres) begin() (err error) {
+	if p.as, err = p.giveUpRoot(); err != nil {
+		return err
+	}
+	initdb := p.command(p.as, filepath.Join(filepath.Dir(p.program), "initdb"),
+		"--pgdata", p.data(), "--username", superuser, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
+	if said, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, said)
+	}
+	return p.start()
+}
+
+// giveUpRoot gives the folder to the system's user for Postgres and returns
+// who that is: neither Postgres nor PgBouncer runs as root. Nil: this process
+// does not either.
+func (p place) giveUpRoot() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup(superuser)
+	if err != nil {
+		return nil, fmt.Errorf("%s does not run as root: %w", p.program, err)
+	}
+	uid, uidErr := strconv.Atoi(u.Uid)
+	gid, gidErr := strconv.Atoi(u.Gid)
+	if err := errors.Join(uidErr, gidErr, os.Chown(p.folder, uid, gid)); err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// command is a program that runs as another user, in the folder: that user
+// may not see where this process is.
+func (p place) command(as *syscall.Credential, program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = p.folder
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	return cmd
+}
+
+func (p *Postgres) data() string { return filepath.Join(p.folder, "data") }
+
+func (p *Postgres) start() error {
+	args := []string{"-D", p.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(p.port), "-k", p.folder}
+	for _, setting := range p.settings {
+		args = append(args, "-c", setting)
+	}
+	var err error
+	p.process, err = start(p.command(p.as, p.program, args...), p.log(), func(ctx context.Context) error { return run(ctx, p.URL(), `SELECT 1`) })
+	return err
+}
+
+// run carries out a statement on a connection of its own.
+func run(ctx context.Context, address, statement string) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// URL is the address of the database that every server has.
+func (p *Postgres) URL() string { return p.address("postgres") }
+
+func (p *Postgres) address(database string) string {
+	return fmt.Sprintf("postgres://%s@%s/%s", superuser, p.Addr(), database)
+}
+
+// Fresh makes an empty database and returns its address. Its settings are
+// such as "synchronous_commit = off".
+func (p *Postgres) Fresh(ctx context.Context, settings ...string) (string, error) {
+	name := "fresh_" + strings.ToLower(rand.Text())
+	if err := run(ctx, p.URL(), `CREATE DATABASE `+name); err != nil {
+		return "", err
+	}
+	for _, setting := range settings {
+		if err := run(ctx, p.URL(), `ALTER DATABASE `+name+` SET `+setting); err != nil {
+			return "", err
+		}
+	}
+	return p.address(name), nil
+}
+
+// Stop ends the server, as a crash of it would if that is to be immediate.
+// Restart starts it again; Remove takes away what it kept.
+func (p *Postgres) Stop(immediate bool) {
+	if immediate {
+		p.stop(syscall.SIGQUIT)
+		return
+	}
+	p.stop(syscall.SIGINT)
+}
+
+// Restart starts a server that has ended, with what it kept, at the same
+// address. One that runs ends at once first.
+func (p *Postgres) Restart() error {
+	p.Stop(true)
+	return p.start()
+}
+
+// Remove ends the server and takes away its folder.
+func (p *Postgres) Remove() error {
+	p.Stop(true)
+	return p.remove()
+}
+
+// Kill ends the server at once, all its processes, as a loss of the
+// machine's power would.
+func (p *Postgres) Kill() {
+	_ = p.all(syscall.SIGKILL)
+	<-p.done
+}
+
+// Pause freezes all processes of the server until Resume.
+func (p *Postgres) Pause() error { return p.all(syscall.SIGSTOP) }
+
+// Resume has a paused server go on.
+func (p *Postgres) Resume() error { return p.all(syscall.SIGCONT) }
+
+// all sends a signal to the server and to the processes that it started. The
+// first makes the rest, so that it hears it first.
+func (p *Postgres) all(s syscall.Signal) error {
+	if err := p.signal(s); err != nil {
+		return err
+	}
+	children, err := childrenOf(p.PID())
+	if err != nil {
+		return err
+	}
+	for _, pid := range children {
+		if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+// childrenOf reads /proc, as proc(5) describes it.
+func childrenOf(parent int) (children []int, err error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
+			continue // it has ended
+		case err != nil:
+			return nil, err
+		}
+		// pid (name) state ppid …; the name may hold anything
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, pid)
+	}
+	return children, nil
+}
