@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/go-redsync/redsync/v4"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/lectern-room/lectern/room"
+)
+
+const (
+	// queueLife is how long a queue that nobody pushes to stays: well past
+	// the age at which a command is not decided any more.
+	queueLife = time.Minute
+	// queueLimit bounds a queue that nobody drains: more than the largest
+	// room has seats.
+	queueLimit = room.MaxCapacity
+	// pushLimit bounds what is written within one timeout: some 300 KB.
+	pushLimit = 1_024
+	// commandField is the field of a queue's items that holds the command.
+	commandField = "c"
+	// lockLife is how long the lock of an instance that has died keeps
+	// others from deciding in order: longer than a drain takes.
+	lockLife = 5 * time.Second
+)
+
+func (r *Redis) queue(id room.ID) string { return r.key(id, "queue") }
+
+// Push is room.Queue's. A room's queue is a stream, with one item a command.
+func (r *Redis) Push(ctx context.Context, id room.ID, commands []room.Command) error {
+	for some := range slices.Chunk(commands, pushLimit) {
+		if err := r.push(ctx, r.queue(id), some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Redis) push(ctx context.Context, queue string, commands []room.Command) error {
+	items := make([][]byte, len(commands))
+	for i, c := range commands {
+		var err error
+		if items[i], err = r.form.Marshal(c); err != nil {
+			return fmt.Errorf("encode a command: %w", err)
+		}
+	}
+	return r.do(ctx, func(ctx context.Context) error {
+		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, item := range items {
+				p.XAdd(ctx, &redis.XAddArgs{Stream: queue, MaxLen: queueLimit, Approx: true, Values: []any{commandField, item}})
+			}
+			p.Expire(ctx, queue, queueLife)
+			return nil
+		})
+		return err
+	})
+}
+
+// Head is room.Queue's. What cannot be read is taken out of the queue: whoever
+// asked it asks again.
+func (r *Redis) Head(ctx context.Context, id room.ID, limit int) ([]room.Queued, error) {
+	queue := r.queue(id)
+	var head []room.Queued
+	err := r.do(ctx, func(ctx context.Context) error {
+		items, err := r.client.XRangeN(ctx, queue, "-", "+", int64(limit)).Result()
+		if err != nil {
+			return err
+		}
+		var unreadable []string
+		head, unreadable = readQueue(items)
+		if len(unreadable) == 0 {
+			return nil
+		}
+		r.log.Warn("commands in a queue cannot be read", "room", id, "commands", len(unreadable))
+		return r.client.XDel(ctx, queue, unreadable...).Err()
+	})
+	return head, err
+}
+
+func readQueue(items []redis.XMessage) (head []room.Queued, unreadable []string) {
+	head = make([]room.Queued, 0, len(items))
+	for _, item := range items {
+		text, _ := item.Values[commandField].(string)
+		q := room.Queued{Position: item.ID}
+		if err := cbor.Unmarshal([]byte(text), &q.Command); err != nil {
+			unreadable = append(unreadable, item.ID)
+			continue
+		}
+		head = append(head, q)
+	}
+	return head, unreadable
+}
+
+// Lock is room.Locker's. A lock that is never given back runs out after 5 s.
+func (r *Redis) Lock(ctx context.Context, id room.ID) (unlock func(), ok bool, err error) {
+	lock := r.locks.NewMutex(r.key(id, "lock"), redsync.WithExpiry(lockLife), redsync.WithTries(1))
+	err = r.do(ctx, func(ctx context.Context) error {
+		err := lock.TryLockContext(ctx)
+		ok = err == nil
+		if held(err) {
+			return nil
+		}
+		return err
+	})
+	if !ok {
+		return nil, false, err
+	}
+	return func() { r.unlock(ctx, lock) }, true, nil
+}
+
+// unlock gives a lock back even when whoever held it has been told to stop.
+// One that cannot be given back runs out.
+func (r *Redis) unlock(ctx context.Context, lock *redsync.Mutex) {
+	_ = r.do(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		_, err := lock.UnlockContext(ctx)
+		if held(err) || errors.Is(err, redsync.ErrLockAlreadyExpired) {
+			return nil
+		}
+		return err
+	})
+}
+
+// held tells whether an error says that another holds the lock.
+func held(err error) bool {
+	var taken *redsync.ErrTaken
+	return errors.As(err, &taken) || errors.Is(err, redsync.ErrFailed)
+}
