@@ -47,7 +47,7 @@ func (h *Hub) Handler() http.Handler {
 		w.Write(a.description)
 	})
 	h.Metrics.shown.Store(a)
-	return a.measured(h.Guard(http.HandlerFunc(a.route)))
+	return a.measured(h.Guard(a.started(http.HandlerFunc(a.route))))
 }
 
 // addCalls registers and describes every call.

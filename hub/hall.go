@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -20,6 +21,7 @@ type hall struct {
 
 	touched map[room.UserID]bool // since from; true: not the presence alone
 	from    int64                // the version up to which watchers were told
+	savedAt time.Time            // when the first change since was durable
 	roster  pacer
 	count   pacer
 	told    counts
@@ -145,12 +147,24 @@ func (h *hall) applied(r *room.Room, e *room.Entry) {
 			touch(h.touched, event)
 		}
 	}
+	if len(h.touched) > 0 && h.savedAt.IsZero() {
+		h.savedAt = h.savedOf(e)
+	}
 	if changed {
 		h.toAll(r)
 		h.expel(r, maps.Keys(h.watchers))
 	}
 	h.tellRoster(r)
 	h.tellCount(r)
+}
+
+// savedOf returns when an entry was durable. One that was read from the store
+// does not say; it is news now.
+func (h *hall) savedOf(e *room.Entry) time.Time {
+	if e.SavedAt.IsZero() {
+		return h.hub.Registrar.Now()
+	}
+	return e.SavedAt
 }
 
 // expel ends the watching of those who have lost the right.

@@ -3,10 +3,13 @@ package hub
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/lectern-room/lectern/room"
 )
 
 const (
@@ -64,8 +67,8 @@ type readiness struct {
 }
 
 type parts struct {
-	Store   string `json:"store" enum:"up,away" doc:"away: it does not answer; for 30 s that alone does not make the instance unready."`
-	Redis   string `json:"redis" enum:"none" doc:"none: it is not configured, as always in this version."`
+	Store   string `json:"store" enum:"up,away,waiting" doc:"away: it does not answer; for 30 s that alone does not make the instance unready. waiting: it has not answered since the start, or is being made ready."`
+	Redis   string `json:"redis" enum:"up,away,none" doc:"away: it does not answer, which makes the instance slower, not unready. none: it is not configured."`
 	Sockets string `json:"sockets" enum:"open,draining" doc:"draining: the instance is going away."`
 }
 
@@ -74,19 +77,46 @@ func (a *api) live(*call) (int, liveness, error) {
 }
 
 func (a *api) ready(c *call) (int, readiness, error) {
-	up, usable := a.health.look(c.r.Context())
-	draining := a.Draining()
-	status := readiness{Ready: usable && !draining, Parts: parts{Store: "up", Redis: "none", Sockets: "open"}}
-	if !up {
-		status.Parts.Store = "away"
+	status := readiness{Parts: parts{Store: "waiting", Redis: "none", Sockets: "open"}}
+	if !a.waiting() {
+		var up bool
+		up, status.Ready = a.health.look(c.r.Context())
+		status.Parts.Store = upOrAway(up)
 	}
-	if draining {
-		status.Parts.Sockets = "draining"
+	if a.RedisUp != nil {
+		status.Parts.Redis = upOrAway(a.RedisUp())
+	}
+	if a.Draining() {
+		status.Ready, status.Parts.Sockets = false, "draining"
 	}
 	if !status.Ready {
 		return http.StatusServiceUnavailable, status, nil
 	}
 	return http.StatusOK, status, nil
+}
+
+func upOrAway(up bool) string {
+	if up {
+		return "up"
+	}
+	return "away"
+}
+
+// waiting tells whether the store has not been ready for use yet.
+func (h *Hub) waiting() bool { return h.Started != nil && !h.Started() }
+
+var errWaiting = &room.Refusal{Code: room.CodeUnavailable, Message: "this instance waits for its store: try again", RetryAfter: time.Second}
+
+// started refuses calls and sockets while the store is waited for. Probes and
+// the description need none.
+func (a *api) started(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.waiting() && strings.HasPrefix(r.URL.Path, "/v1/") {
+			a.writeProblem(w, errWaiting)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (a *api) addProbes() {
@@ -100,7 +130,7 @@ func (a *api) addProbes() {
 	answer(a, operation{
 		Operation: huma.Operation{
 			OperationID: "readyz", Method: http.MethodGet, Path: "/readyz", Tags: []string{"operation"},
-			Summary: "Ready", Description: "503 while the instance is going away, or when its store has been gone for 30 s. The body names each part.",
+			Summary: "Ready", Description: "503 until the store has answered, while the instance is going away, or when the store has been gone for 30 s. The body names each part.",
 		},
 		Also: []int{http.StatusServiceUnavailable}, Public: true,
 	}, a.ready)

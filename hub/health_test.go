@@ -28,6 +28,39 @@ func TestReadyz(t *testing.T) {
 	}
 }
 
+// Redis is told of, and asked for nothing.
+func TestReadyWithoutRedis(t *testing.T) {
+	s := newSchool(t)
+	for up, want := range map[bool]string{true: "up", false: "away"} {
+		s.hub.RedisUp = func() bool { return up }
+		if got := s.must(http.StatusOK, "GET", "/readyz", "", nil); got.text != `{"ready":true,"parts":{"store":"up","redis":"`+want+`","sockets":"open"}}`+"\n" {
+			t.Errorf("Redis is %s: %s", want, got.text)
+		}
+	}
+}
+
+func TestWaitingForTheStore(t *testing.T) {
+	s := newSchool(t)
+	started := false
+	s.hub.Started = func() bool { return started }
+	if got := s.must(http.StatusServiceUnavailable, "GET", "/readyz", "", nil); got.text != `{"ready":false,"parts":{"store":"waiting","redis":"none","sockets":"open"}}`+"\n" {
+		t.Errorf("waiting: %s", got.text)
+	}
+	for _, path := range []string{"/v1/me", "/v1/rooms", "/v1/socket", "/v1/made/up"} {
+		if got := s.refused("unavailable", "", "GET", path, "", s.teacher()); got.Header.Get("Retry-After") != "1" {
+			t.Errorf("%s: Retry-After %q", path, got.Header.Get("Retry-After"))
+		}
+	}
+	s.must(http.StatusOK, "GET", "/healthz", "", nil)
+	s.must(http.StatusOK, "GET", "/openapi.json", "", nil)
+	if up := samples(t, s.metrics)["store_up{}"]; up != 0 {
+		t.Errorf("store_up is %v", up)
+	}
+	started = true
+	s.must(http.StatusOK, "GET", "/readyz", "", nil)
+	s.must(http.StatusOK, "GET", "/v1/me", "", s.teacher())
+}
+
 func TestReadyUntilTheStoreHasBeenGoneForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &archive{away: true}

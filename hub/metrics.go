@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strconv"
@@ -39,7 +38,14 @@ type Metrics struct {
 	batch        prometheus.Observer
 	saveSeconds  prometheus.Observer
 	lockSeconds  prometheus.Observer
+	busLag       prometheus.Observer
+	rosterLag    prometheus.Observer
 	conflicts    prometheus.Counter
+	skipped      *prometheus.CounterVec
+	gaps         prometheus.Counter
+	resubscribed prometheus.Counter
+	reaped       prometheus.Counter
+	instances    prometheus.Gauge
 	slow         prometheus.Counter
 	usual        map[string]usualCommand // by type; static
 	unknown      usualCommand
@@ -73,7 +79,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.batch = m.histograms("batch_commands", "Commands that were decided and saved as one entry.", prometheus.ExponentialBuckets(1, 2, 11)).WithLabelValues()
 	m.saveSeconds = m.histograms("save_seconds", "What it took to make an entry durable, or to fail.", quick).WithLabelValues()
 	m.lockSeconds = m.histograms("lock_seconds", "What it took to try for a room's lock.", quick).WithLabelValues()
+	m.busLag = m.histograms("bus_lag_seconds", "From an entry's save on another instance to its application here.", quick).WithLabelValues()
+	m.rosterLag = m.histograms("roster_lag_seconds", "From a change's save, on whatever instance, to the watchers' sockets; of changes told together, the first.", quick).WithLabelValues()
 	m.conflicts = m.counters("save_conflicts_total", "Entries that were decided again because the room had moved on.").WithLabelValues()
+	m.skipped = m.counters("lock_skipped_total", "Batches that were decided without the room's lock: away, nobody could tell who has it; held, another kept it for too long.", "reason")
+	m.gaps = m.counters("bus_gaps_total", "Times that entries were missing and had to be read from the store.").WithLabelValues()
+	m.resubscribed = m.counters("bus_resubscriptions_total", "Times that the bus may have lost entries, the first subscription aside.").WithLabelValues()
+	m.reaped = m.counters("sessions_reaped_total", "Sessions of dead instances that ended.").WithLabelValues()
+	m.instances = prometheus.NewGauge(prometheus.GaugeOpts{Name: "instances_live", Help: "Instances that live, as the store knows, this one included."})
+	m.registration.MustRegister(m.instances)
 	m.slow = m.counters("slow_sockets_total", "Sockets that were closed because they did not take what was sent to them.").WithLabelValues()
 	m.usual = map[string]usualCommand{}
 	for _, typ := range requestTypes {
@@ -98,6 +112,9 @@ func (m *Metrics) zero() {
 	for _, what := range []string{"requests", "codes"} {
 		m.rateLimited.WithLabelValues(what)
 	}
+	for _, reason := range []string{"away", "held"} {
+		m.skipped.WithLabelValues(reason)
+	}
 }
 
 func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
@@ -119,66 +136,6 @@ func (m *Metrics) usually(typ string) usualCommand {
 	}
 }
 
-// readings registers what is read from the hub whenever Prometheus asks.
-func (m *Metrics) readings() {
-	m.gauge("connections", "Sockets that are open.", func(a *api) float64 { return float64(len(a.all())) })
-	m.gauge("watchers", "Rooms that sockets watch, over all sockets.", func(a *api) float64 { return float64(a.watchers()) })
-	m.gauge("draining", "1 while the instance is going away.", func(a *api) float64 { return oneIf(a.Draining()) })
-	m.gauge("store_up", "1 if the store answers.", func(a *api) float64 {
-		up, _ := a.health.look(context.Background())
-		return oneIf(up)
-	})
-	m.gauge("send_queue_bytes", "Bytes that wait to be sent, over all sockets.", func(a *api) float64 {
-		_, _, waiting := a.flush.traffic()
-		return float64(waiting)
-	})
-	const bytes = "Bytes of sockets, as they are on the wire."
-	m.counter("bytes_total", bytes, prometheus.Labels{"direction": "in"}, func(a *api) float64 {
-		in, _, _ := a.flush.traffic()
-		return float64(in)
-	})
-	m.counter("bytes_total", bytes, prometheus.Labels{"direction": "out"}, func(a *api) float64 {
-		_, out, _ := a.flush.traffic()
-		return float64(out)
-	})
-}
-
-func (m *Metrics) gauge(name, help string, read func(*api) float64) {
-	m.registration.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, m.reading(read)))
-}
-
-func (m *Metrics) counter(name, help string, labels prometheus.Labels, read func(*api) float64) {
-	m.registration.MustRegister(prometheus.NewCounterFunc(
-		prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}, m.reading(read)))
-}
-
-// reading reads 0 as long as there is nothing to read from.
-func (m *Metrics) reading(read func(*api) float64) func() float64 {
-	return func() float64 {
-		if a := m.shown.Load(); a != nil {
-			return read(a)
-		}
-		return 0
-	}
-}
-
-func oneIf(yes bool) float64 {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
-// watchers counts the rooms that sockets watch.
-func (h *Hub) watchers() (n int) {
-	for _, s := range h.all() {
-		s.mu.Lock()
-		n += len(s.watching)
-		s.mu.Unlock()
-	}
-	return n
-}
-
 // Registrar returns what a Registrar tells these metrics.
 func (m *Metrics) Registrar() *room.Metrics {
 	return &room.Metrics{
@@ -189,9 +146,18 @@ func (m *Metrics) Registrar() *room.Metrics {
 				m.batch.Observe(float64(commands))
 			}
 		},
-		Conflict: m.conflicts.Inc,
+		Conflict:     m.conflicts.Inc,
+		Skipped:      func(reason string) { m.skipped.WithLabelValues(reason).Inc() },
+		Gap:          m.gaps.Inc,
+		Resubscribed: m.resubscribed.Inc,
+		Heard:        func(lag time.Duration) { m.busLag.Observe(max(0, lag.Seconds())) }, // two instances' clocks
+		Reaped:       func(sessions int) { m.reaped.Add(float64(sessions)) },
+		Instances:    func(living int) { m.instances.Set(float64(living)) },
 	}
 }
+
+// toldRoster counts what watchers have been told of, saved so long ago.
+func (m *Metrics) toldRoster(lag time.Duration) { m.rosterLag.Observe(max(0, lag.Seconds())) }
 
 // connection counts an attempt to open a socket.
 func (m *Metrics) connection(result string) { m.connections.WithLabelValues(result).Inc() }

@@ -70,7 +70,6 @@ func TestMetricsOfCalls(t *testing.T) {
 		"http_request_seconds{route=DELETE /v1/rooms/{id}/members/{user},status=200}": 1,
 		"batch_commands{}":                                                            4,
 		"save_seconds{}":                                                              4,
-		"lock_seconds{}":                                                              3,
 		"save_conflicts_total{}":                                                      0,
 		"connections{}":                                                               0,
 		"watchers{}":                                                                  0,
@@ -83,10 +82,19 @@ func TestMetricsOfCalls(t *testing.T) {
 		"rate_limited_total{what=codes}":                                              0,
 		"bytes_total{direction=in}":                                                   0,
 		"bytes_total{direction=out}":                                                  0,
+		"rooms_open{}":                                                                1,
+		"members{}":                                                                   0,
+		"waiting{}":                                                                   0,
+		"queue_commands{}":                                                            0,
+		"lock_skipped_total{reason=away}":                                             0,
+		"lock_skipped_total{reason=held}":                                             0,
 	} {
 		if value, ok := got[name]; !ok || value != want {
 			t.Errorf("%s is %v (%v), want %v", name, value, ok, want)
 		}
+	}
+	if got["lock_seconds{}"] == 0 { // how often depends on how the commands meet
+		t.Error("no try for a lock")
 	}
 	for name := range got {
 		if strings.Contains(name, code) || strings.Contains(name, "made") || strings.Contains(name, "s1") {
@@ -130,6 +138,47 @@ func TestMetricsOfSockets(t *testing.T) {
 		"closes_total{code=other}":                        1,
 		"slow_sockets_total{}":                            1,
 		"connections{}":                                   0, // there is no hub yet
+	} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v (%v), want %v", name, value, ok, want)
+		}
+	}
+}
+
+// What a Registrar tells is shown, and of what is not there nothing.
+func TestMetricsOfInstances(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	m := NewMetrics(reg)
+	told := m.Registrar()
+	told.Skipped("away")
+	told.Skipped("held")
+	told.Skipped("held")
+	told.Gap()
+	told.Resubscribed()
+	told.Heard(time.Millisecond)
+	told.Reaped(40)
+	told.Instances(3)
+	m.toldRoster(time.Millisecond)
+	got := samples(t, reg)
+	for _, name := range []string{"redis_up{}", "store_pool_in_use{}"} {
+		if _, ok := got[name]; ok {
+			t.Errorf("%s of nothing", name)
+		}
+	}
+	m.Redis(func() bool { return true })
+	m.Pool(func() int { return 5 })
+	got = samples(t, reg)
+	for name, want := range map[string]float64{
+		"lock_skipped_total{reason=away}": 1,
+		"lock_skipped_total{reason=held}": 2,
+		"bus_gaps_total{}":                1,
+		"bus_resubscriptions_total{}":     1,
+		"bus_lag_seconds{}":               1,
+		"roster_lag_seconds{}":            1,
+		"sessions_reaped_total{}":         40,
+		"instances_live{}":                3,
+		"redis_up{}":                      1,
+		"store_pool_in_use{}":             5,
 	} {
 		if value, ok := got[name]; !ok || value != want {
 			t.Errorf("%s is %v (%v), want %v", name, value, ok, want)

@@ -110,6 +110,8 @@ func (h *hall) flushRoster(r *room.Room) {
 	}
 	frame := textFrame(event)
 	h.spread("roster", h.watchers, frame)
+	h.hub.Metrics.toldRoster(h.hub.Registrar.Now().Sub(h.savedAt))
+	h.savedAt = time.Time{}
 }
 
 func deltaOf(r *room.Room, from int64, touched map[room.UserID]bool) delta {

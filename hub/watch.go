@@ -2,6 +2,7 @@ package hub
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -39,6 +40,7 @@ func (h *hall) beginWatch(s *socket, v room.View) {
 	if len(h.watchers) == 0 {
 		h.from = v.Version
 		clear(h.touched)
+		h.savedAt = time.Time{}
 	}
 	h.watchers[s] = true
 	s.mu.Lock()

@@ -51,7 +51,8 @@ func objectOf(h *room.Header, withCode bool) roomObject {
 		Version: h.Version, Taken: h.Taken, Waiting: h.Waiting, Pending: h.Pending, Online: h.Online,
 	}
 	if withCode {
-		o.Code = &h.Code
+		code := h.Code // the room is not locked when this is written
+		o.Code = &code
 	}
 	return o
 }
