@@ -14,6 +14,12 @@ build: ## build bin/lectern, a static binary
 run: build ## start one instance, with nothing to install
 	./bin/lectern serve
 
+.PHONY: run-cluster
+run-cluster: build ## start three instances on one Postgres and one Redis behind a balancer (installs these two)
+	@.ci/install cluster
+	go build -trimpath -o bin/cluster ./cmd/cluster
+	./bin/cluster
+
 .PHONY: test
 test: ## install what the tests need, then run all of them; a skipped test is a failure
 	@.ci/install

@@ -13,7 +13,7 @@ import (
 func TestReadmeNamesWhatExists(t *testing.T) {
 	readme := source(t, "../README.md")
 	code := map[string]string{} // all of a folder's
-	for _, folder := range []string{"cmd/lectern", "room", "hub", "store", "store/storetest", "web"} {
+	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "room", "hub", "store", "store/servers", "store/storetest", "web"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %v", folder, files, err)
@@ -37,7 +37,7 @@ func TestReadmeNamesWhatExists(t *testing.T) {
 			t.Errorf("no promise of a store is called %s", name)
 		}
 	}
-	for _, name := range named(readme, "`((?:room|hub)\\.\\w+)`") {
+	for _, name := range named(readme, "`((?:room|hub|store)\\.\\w+)`") {
 		folder, constant, _ := strings.Cut(name, ".")
 		if !regexp.MustCompile(`(?m)^(\t|const |func )` + constant + `\b`).MatchString(code[folder]) {
 			t.Errorf("there is no %s", name)
@@ -70,7 +70,7 @@ func TestReadmeMapIsComplete(t *testing.T) {
 			shown[filepath.Clean(file)] = true
 		}
 	}
-	for _, folder := range []string{"cmd/lectern", "room", "hub", "store", "web"} {
+	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "room", "hub", "store", "store/servers", "web"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)

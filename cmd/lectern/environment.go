@@ -36,10 +36,11 @@ func isSetting(flag *kong.Flag) bool {
 }
 
 // resolve gives the settings that are no flags their environment's value. An
-// empty one counts as none, but where empty means something.
+// empty one counts as none, but where empty means something. What may be
+// secret is not for it: see secret.
 func (e *environment) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	value, set := e.values[environmentName(flag.Name)]
-	if !isSetting(flag) || !set || value == "" && !flag.Tag.Has("may") {
+	if !isSetting(flag) || flag.Tag.Has("secret") || !set || value == "" && !flag.Tag.Has("may") {
 		return nil, nil
 	}
 	return value, nil
@@ -90,6 +91,9 @@ func knownNames(flags []*kong.Flag) []string {
 	for _, flag := range flags {
 		if isSetting(flag) {
 			names = append(names, environmentName(flag.Name))
+			if flag.Tag.Has("secret") {
+				names = append(names, environmentName(flag.Name)+"_FILE")
+			}
 		}
 	}
 	return names

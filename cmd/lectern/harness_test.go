@@ -38,6 +38,7 @@ type instance struct {
 	t      *testing.T
 	folder string
 	key    room.Key
+	shared []string // the environment of instances that share their rooms
 	*loadTarget
 	*child
 }
@@ -71,7 +72,7 @@ func (i *instance) start() {
 }
 
 func (i *instance) environ() []string {
-	return append(os.Environ(), beProgram+"=1", signingKeys+"="+i.key.Reveal())
+	return append(append(os.Environ(), beProgram+"=1", signingKeys+"="+i.key.Reveal()), i.shared...)
 }
 
 // crash kills the server at once, and returns when it was gone.

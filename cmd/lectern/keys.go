@@ -30,10 +30,32 @@ func newKey(kind string) room.Key {
 	return room.NewKey(kind + time.Now().UTC().Format("20060102") + "-" + strings.ToLower(room.NewToken()[:4]))
 }
 
-// openKeys returns the keyring that the settings describe. Kinds of keys that
-// are not configured are generated in the data folder.
+// openKeys returns the keyring that the settings describe.
 func openKeys(ctx context.Context, c *config) (*room.Keyring, error) {
 	keys := c.keys
+	switch {
+	case c.embedded():
+		if err := generateKeys(&keys, c.data); err != nil {
+			return nil, fmt.Errorf("LECTERN_DATA: %w", err)
+		}
+	case len(keys.Signing) == 0:
+		return nil, errNoKeys
+	}
+	ring, err := room.NewKeyring(keys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", encryptionKeys, err)
+	}
+	if c.jwks == "" {
+		return ring, nil
+	}
+	return ring, loadJWKS(ctx, ring, c.jwks)
+}
+
+var errNoKeys = errors.New(signingKeys + " is not set: on Postgres every instance needs the same keys, which `lectern keys` makes; they sign room passports also where others sign people's")
+
+// generateKeys makes the kinds of keys that are not configured, in the data
+// folder, where they are from then on.
+func generateKeys(keys *room.KeyConfig, data string) error {
 	for _, kind := range []struct {
 		keys *[]room.Key
 		file string
@@ -45,20 +67,13 @@ func openKeys(ctx context.Context, c *config) (*room.Keyring, error) {
 		if len(*kind.keys) > 0 {
 			continue
 		}
-		generated, err := generatedKeys(filepath.Join(c.data, kind.file), kind.name)
+		generated, err := generatedKeys(filepath.Join(data, kind.file), kind.name)
 		if err != nil {
-			return nil, fmt.Errorf("LECTERN_DATA: %w", err)
+			return err
 		}
 		*kind.keys = generated
 	}
-	ring, err := room.NewKeyring(keys)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", encryptionKeys, err)
-	}
-	if c.jwks == "" {
-		return ring, nil
-	}
-	return ring, loadJWKS(ctx, ring, c.jwks)
+	return nil
 }
 
 // generatedKeys returns the keys in a file, which is made if there is none.

@@ -135,8 +135,9 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 	}
 	long := encryptionKeys + "=long:" + strings.Repeat("c2VjcmV0", 6)
 	for want, environ := range map[string][]string{
-		"LECTERN_PASSPORT_JWKS: ": {"LECTERN_DATA=" + folder, "LECTERN_PASSPORT_JWKS=" + filepath.Join(folder, "none")},
-		"LECTERN_DATA: ":          {"LECTERN_DATA=" + filepath.Join(file, "data")},
+		"LECTERN_PASSPORT_JWKS: ":     {"LECTERN_DATA=" + folder, "LECTERN_PASSPORT_JWKS=" + filepath.Join(folder, "none")},
+		"LECTERN_DATA: ":              {"LECTERN_DATA=" + filepath.Join(file, "data")},
+		signingKeys + " is not set: ": {"LECTERN_POSTGRES_URL=postgres://localhost/lectern", "LECTERN_DATA=" + folder},
 		encryptionKeys + `: encryption key "long" has 36 bytes: exactly 32`: {"LECTERN_DATA=" + folder, long},
 	} {
 		if got := try(t, environ, "", "passport", "--user", "u"); got.err == nil || !strings.HasPrefix(got.err.Error(), want) {

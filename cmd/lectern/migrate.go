@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-
-	"github.com/lectern-room/lectern/store"
 )
 
 type migrateCommand struct {
@@ -20,13 +18,13 @@ func (c *migrateCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(settings.data); c.Check && errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(settings.data); c.Check && settings.embedded() && errors.Is(err, fs.ErrNotExist) {
 		_, err = fmt.Fprintf(p.stdout, "there is no store in %s yet\n", settings.data)
 		return err
 	}
-	s, err := store.OpenSQLite(ctx, settings.data, newLogger(p.stderr, settings))
+	s, err := openRooms(ctx, settings, newLogger(p.stderr, settings))
 	if err != nil {
-		return fmt.Errorf("LECTERN_DATA: %w", err)
+		return err
 	}
 	defer closing(s, &err)
 	pending, err := s.Pending(ctx)

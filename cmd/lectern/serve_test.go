@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,28 +13,30 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lectern-room/lectern/room"
 )
 
 // A served instance runs in this process until stop is called.
 type served struct {
-	address, passport, ops string
-	stop                   func() error
+	address, ops string
+	passport     string // an instructor's, if a newcomer was given one
+	stdout, log  *lockedBuffer
+	stop         func() error
 }
 
-// serve starts an instance and reads what it tells a newcomer.
-func serve(t *testing.T, environ ...string) *served {
+// begin starts an instance and returns once it listens.
+func begin(t *testing.T, environ ...string) *served {
 	t.Helper()
 	environ = append([]string{"LECTERN_LISTEN=127.0.0.1:0", "LECTERN_OPS_LISTEN=127.0.0.1:0", "LECTERN_LOG_FORMAT=json"}, environ...)
 	ctx, cancel := context.WithCancel(t.Context())
-	stdout, out := io.Pipe()
-	log := &lockedBuffer{}
+	s := &served{stdout: &lockedBuffer{}, log: &lockedBuffer{}}
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, []string{"serve"}, environ, strings.NewReader(""), out, log)
-		out.CloseWithError(err)
-		ended <- err
+		ended <- run(ctx, []string{"serve"}, environ, strings.NewReader(""), s.stdout, s.log)
+		close(ended)
 	}()
-	s := &served{stop: sync.OnceValue(func() error {
+	s.stop = sync.OnceValue(func() error {
 		cancel()
 		select {
 		case err := <-ended:
@@ -43,30 +44,49 @@ func serve(t *testing.T, environ ...string) *served {
 		case <-time.After(patience):
 			return context.DeadlineExceeded
 		}
-	})}
+	})
 	t.Cleanup(func() {
 		if err := s.stop(); err != nil {
-			t.Errorf("the instance ended with: %v\n%s", err, log)
+			t.Errorf("the instance ended with: %v\n%s", err, s.log)
 		}
 	})
-	lines := bufio.NewScanner(stdout)
-	for _, want := range []string{"Lectern:", "Instructor:", "Data:"} {
-		if !lines.Scan() || !strings.HasPrefix(lines.Text(), want) {
-			t.Fatalf("printed %q, want a line of %s (%v)", lines.Text(), want, lines.Err())
+	eventually(t, func() string {
+		select {
+		case err := <-ended:
+			t.Fatalf("the instance ended with: %v\n%s", err, s.log)
+		default:
 		}
-		value := strings.TrimSpace(strings.TrimPrefix(lines.Text(), want))
-		switch want {
-		case "Lectern:":
-			s.address = value
-		case "Instructor:":
-			_, s.passport, _ = strings.Cut(value, "/#passport=")
+		for line := range strings.Lines(s.log.String()) {
+			var said struct{ Msg, Address, Ops string }
+			if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "listening" {
+				s.address, s.ops = said.Address, said.Ops
+			}
 		}
+		if s.address == "" {
+			return "it does not listen:\n" + s.log.String()
+		}
+		return ""
+	})
+	return s
+}
+
+// serve starts an instance and reads what it tells a newcomer.
+func serve(t *testing.T, environ ...string) *served {
+	t.Helper()
+	s := begin(t, environ...)
+	eventually(t, func() string {
+		if !strings.Contains(s.stdout.String(), "\nData: ") {
+			return "the newcomer is told nothing:\n" + s.log.String()
+		}
+		return ""
+	})
+	lines := strings.Split(s.stdout.String(), "\n")
+	if len(lines) != 4 || lines[0] != "Lectern:    "+s.address {
+		t.Fatalf("printed %q, and listens on %s", lines, s.address)
 	}
-	for line := range strings.Lines(log.String()) {
-		var said struct{ Msg, Ops string }
-		if json.Unmarshal([]byte(line), &said) == nil && said.Msg == "listening" {
-			s.ops = said.Ops
-		}
+	var found bool
+	if s.passport, found = strings.CutPrefix(lines[1], "Instructor: "+s.address+"/#passport="); !found {
+		t.Fatalf("printed %q", lines[1])
 	}
 	return s
 }
@@ -189,27 +209,15 @@ func TestServeKeepsRooms(t *testing.T) {
 }
 
 func TestServeElsewhere(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	log := &lockedBuffer{}
-	var stdout bytes.Buffer
-	ended := make(chan error, 1)
-	go func() {
-		environ := []string{"LECTERN_LISTEN=:0", "LECTERN_OPS_LISTEN=", "LECTERN_LOG_FORMAT=json", "LECTERN_DATA=" + t.TempDir()}
-		ended <- run(ctx, nil, environ, strings.NewReader(""), &stdout, log)
-	}()
-	for !strings.Contains(log.String(), `"msg":"listening"`) {
-		select {
-		case err := <-ended:
-			t.Fatalf("ended with %v:\n%s", err, log)
-		case <-time.After(10 * time.Millisecond):
-		}
+	s := begin(t, "LECTERN_LISTEN=:0", "LECTERN_OPS_LISTEN=", "LECTERN_DATA="+t.TempDir())
+	if err := s.stop(); err != nil || s.stdout.String() != "" {
+		t.Errorf("ended with %v; on a network it printed %q", err, s.stdout)
 	}
-	cancel()
-	if err := <-ended; err != nil || stdout.Len() > 0 {
-		t.Errorf("ended with %v; on a network it printed %q", err, stdout.String())
+	if s.ops != "" {
+		t.Errorf("an operations listener that was not wanted: %s", s.ops)
 	}
-	if !strings.Contains(log.String(), `"ops":""`) {
-		t.Errorf("an operations listener that was not wanted:\n%s", log)
+	if !strings.Contains(s.log.String(), "others reach this machine but are refused") {
+		t.Errorf("no word of those who are refused:\n%s", s.log)
 	}
 }
 
@@ -223,6 +231,7 @@ func TestServeRefusesToStart(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	key := signingKeys + "=" + room.NewKey("test").Reveal()
 	for name, test := range map[string]struct {
 		environ []string
 		err     string
@@ -232,13 +241,19 @@ func TestServeRefusesToStart(t *testing.T) {
 		"data is a file":    {[]string{"LECTERN_DATA=" + file}, file},
 		"no public keys":    {[]string{"LECTERN_PASSPORT_JWKS=" + file}, "public keys of " + file},
 		"wrong setting":     {[]string{"LECTERN_DRAIN=soon"}, `LECTERN_DRAIN (--drain) is "soon"`},
-		"Postgres":          {[]string{"LECTERN_POSTGRES_URL=postgres://localhost/lectern"}, "embedded only"},
+		"Postgres, no keys": {[]string{"LECTERN_POSTGRES_URL=postgres://localhost/lectern"}, "LECTERN_PASSPORT_KEYS is not set"},
+		"no keys but JWKS":  {[]string{"LECTERN_POSTGRES_URL=postgres://localhost/lectern", "LECTERN_PASSPORT_JWKS=" + file}, "LECTERN_PASSPORT_KEYS is not set"},
+		"Postgres, port":    {[]string{key, "LECTERN_POSTGRES_URL=postgres://u:secret@localhost:high/lectern"}, "LECTERN_POSTGRES_URL: not a Postgres URL"},
+		"Redis, database":   {[]string{key, "LECTERN_POSTGRES_URL=postgres://localhost/lectern", "LECTERN_REDIS_URL=redis://:secret@localhost/first"}, "LECTERN_REDIS_URL: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environ := append([]string{"LECTERN_LISTEN=127.0.0.1:0", "LECTERN_OPS_LISTEN=127.0.0.1:0", "LECTERN_DATA=" + t.TempDir()}, test.environ...)
 			got := try(t, environ, "", "serve")
 			if got.err == nil || !strings.Contains(got.err.Error(), test.err) {
 				t.Errorf("error %v, want %q", got.err, test.err)
+			}
+			if got.err != nil && strings.Contains(got.err.Error(), "secret") {
+				t.Errorf("a secret is shown: %v", got.err)
 			}
 			if got.stdout != "" {
 				t.Errorf("printed %q", got.stdout)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,38 +12,40 @@ import (
 
 	"github.com/lectern-room/lectern/hub"
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/store"
 )
 
 // settings are what an instance is told from outside. Each is a flag, and an
 // environment variable of the same name in capitals after LECTERN_. Secrets
-// are in the environment alone: see environment.secret.
+// are in the environment alone: see environment.secret. A field that may hold
+// one (secret) is what the flag says; the environment is asked elsewhere.
 type settings struct {
-	Listen             string `default:"127.0.0.1:8080" help:"Public listener; port 0 picks a free one."`
-	OpsListen          string `default:"127.0.0.1:8081" may:"empty" help:"Listener for metrics, profiles and health; port 0 too; empty: none."`
-	PublicURL          string `placeholder:"URL" help:"The address that people reach, for links and QR codes; default: from the request."`
-	Data               string `default:"./lectern-data" help:"Folder of the embedded store and of generated keys."`
-	Instance           string `placeholder:"ID" help:"This instance's id; default: random."`
-	PassportEncrypted  string `default:"optional" help:"optional, or required: plain signed passports are refused."`
-	PassportJWKS       string `name:"passport-jwks" placeholder:"SOURCE" help:"File or URL of public keys (EdDSA, ES256, RS256) that sign passports."`
-	Guests             string `default:"true" help:"Guest sign-in for students."`
-	Hosts              string `placeholder:"LIST" help:"Host names of the public listener, host[:port]; default: loopback names."`
-	Origins            string `placeholder:"LIST" help:"Sites whose pages may call, scheme://host[:port]; default: loopback names."`
-	TrustedProxies     string `placeholder:"LIST" help:"Networks from which X-Forwarded-For and -Proto are believed."`
-	SocketsPerPerson   string `default:"8" help:"Sockets that one person may have."`
-	SocketsPerAddress  string `default:"0" help:"Sockets that one address may have; 0: no limit, since a lecture hall is one address."`
-	CodeGuesses        string `default:"5,300" help:"Wrong join codes a minute: a person, an address."`
-	RoomsPerInstructor string `default:"1" help:"Rooms that one instructor may have scheduled or open."`
-	Drain              string `default:"20s" help:"Time to leave after SIGTERM."`
-	LogFormat          string `placeholder:"FORMAT" help:"text or json; default: text on a terminal."`
-	LogLevel           string `default:"info" help:"debug, info, warn or error."`
+	Listen              string `default:"127.0.0.1:8080" help:"Public listener; port 0 picks a free one."`
+	OpsListen           string `default:"127.0.0.1:8081" may:"empty" help:"Listener for metrics, profiles and health; port 0 too; empty: none."`
+	PublicURL           string `placeholder:"URL" help:"The address that people reach, for links and QR codes; default: from the request."`
+	Data                string `default:"./lectern-data" help:"Folder of the embedded store and of generated keys."`
+	PostgresURL         string `secret:"" placeholder:"URL" help:"Keep rooms in Postgres, not in the embedded store. A URL with a password comes from the environment."`
+	PostgresConnections string `default:"16" help:"Connections to Postgres, at most."`
+	RedisURL            string `secret:"" placeholder:"URL" help:"Share rooms with other instances on the same Postgres. A URL with a password comes from the environment."`
+	RedisPrefix         string `default:"lectern:" help:"What the names of everything in Redis begin with."`
+	Instance            string `placeholder:"ID" help:"This instance's id; default: random."`
+	PassportEncrypted   string `default:"optional" help:"optional, or required: plain signed passports are refused."`
+	PassportJWKS        string `name:"passport-jwks" placeholder:"SOURCE" help:"File or URL of public keys (EdDSA, ES256, RS256) that sign passports."`
+	Guests              string `placeholder:"BOOL" help:"Guest sign-in for students; default: true with the embedded store, else false."`
+	Hosts               string `placeholder:"LIST" help:"Host names of the public listener, host[:port]; default: loopback names."`
+	Origins             string `placeholder:"LIST" help:"Sites whose pages may call, scheme://host[:port]; default: loopback names with the embedded store, else none."`
+	TrustedProxies      string `placeholder:"LIST" help:"Networks from which X-Forwarded-For and -Proto are believed."`
+	SocketsPerPerson    string `default:"8" help:"Sockets that one person may have."`
+	SocketsPerAddress   string `default:"0" help:"Sockets that one address may have; 0: no limit, since a lecture hall is one address."`
+	CodeGuesses         string `default:"5,300" help:"Wrong join codes a minute: a person, an address."`
+	RoomsPerInstructor  string `default:"1" help:"Rooms that one instructor may have scheduled or open."`
+	Drain               string `default:"20s" help:"Time to leave after SIGTERM."`
+	LogFormat           string `placeholder:"FORMAT" help:"text or json; default: text on a terminal."`
+	LogLevel            string `default:"info" help:"debug, info, warn or error."`
 
 	// Of other versions: what they ask for would not be done.
-	PostgresURL         string `hidden:""`
-	PostgresConnections string `hidden:""`
-	RedisURL            string `hidden:""`
-	RedisPrefix         string `hidden:""`
-	AcceptRate          string `hidden:""`
-	Retention           string `hidden:""`
+	AcceptRate string `hidden:""`
+	Retention  string `hidden:""`
 }
 
 // The settings that are secret.
@@ -59,6 +59,8 @@ type config struct {
 	listen, opsListen string
 	publicURL         string
 	data              string
+	postgres          store.PostgresConfig // no URL: the embedded store
+	redis             store.RedisConfig    // no URL: none
 	instance          room.InstanceID
 	keys              room.KeyConfig // what is not configured is empty
 	jwks              string
@@ -75,6 +77,9 @@ type config struct {
 	logLevel  slog.Level
 }
 
+// embedded tells whether the store is the instance's own.
+func (c *config) embedded() bool { return c.postgres.URL == "" }
+
 // check reads the settings. Its error names each one that is wrong, its value
 // unless it is secret, and what is accepted.
 func (s *settings) check(e environment) (*config, error) {
@@ -86,7 +91,6 @@ func (s *settings) check(e environment) (*config, error) {
 		data:               s.Data,
 		instance:           room.InstanceID(s.Instance),
 		jwks:               r.source("passport-jwks", s.PassportJWKS),
-		guests:             r.boolean("guests", s.Guests),
 		socketsPerPerson:   r.number("sockets-per-person", s.SocketsPerPerson, 1),
 		socketsPerAddress:  r.number("sockets-per-address", s.SocketsPerAddress, 0),
 		roomsPerInstructor: r.number("rooms-per-instructor", s.RoomsPerInstructor, 1),
@@ -96,11 +100,18 @@ func (s *settings) check(e environment) (*config, error) {
 	if s.OpsListen != "" {
 		r.address("ops-listen", s.OpsListen)
 	}
-	const embedded = "is embedded only, one instance with a store of its own"
-	r.absent("postgres-url", cmp.Or(s.PostgresURL, e.values["LECTERN_POSTGRES_URL_FILE"]), embedded)
-	r.absent("postgres-connections", s.PostgresConnections, embedded)
-	r.absent("redis-url", cmp.Or(s.RedisURL, e.values["LECTERN_REDIS_URL_FILE"]), embedded)
-	r.absent("redis-prefix", s.RedisPrefix, embedded)
+	c.postgres = store.PostgresConfig{
+		URL:         r.server(e, "postgres-url", s.PostgresURL, "postgres", "postgresql"),
+		Connections: r.number("postgres-connections", s.PostgresConnections, 1),
+	}
+	c.redis = store.RedisConfig{
+		URL:    r.server(e, "redis-url", s.RedisURL, "redis", "rediss", "redis+sentinel", "unix"),
+		Prefix: r.prefix("redis-prefix", s.RedisPrefix),
+	}
+	if c.embedded() && c.redis.URL != "" {
+		r.wrong("redis-url", "set", "a URL only beside LECTERN_POSTGRES_URL: an embedded store is one instance's")
+	}
+	c.guests = r.boolean("guests", cmp.Or(s.Guests, strconv.FormatBool(c.embedded())))
 	r.absent("accept-rate", s.AcceptRate, "accepts sockets as they come")
 	r.absent("retention", s.Retention, "keeps rooms for ever")
 	if c.instance == "" {
@@ -113,7 +124,7 @@ func (s *settings) check(e environment) (*config, error) {
 		r.wrong("log-level", s.LogLevel, "debug, info, warn or error")
 	}
 	c.codeGuesses = r.guesses("code-guesses", s.CodeGuesses)
-	c.allow, c.proxies = r.visitors(s)
+	c.allow, c.proxies = r.visitors(s, c.embedded())
 	c.keys = r.keys(e)
 	c.keys.EncryptionRequired = r.oneOf("passport-encrypted", s.PassportEncrypted, "optional", "required") == "required"
 	return c, errors.Join(r.errs...)
@@ -133,44 +144,9 @@ func (r *reader) absent(flag, value, does string) {
 	}
 }
 
-func (r *reader) address(flag, text string) string {
-	_, port, err := net.SplitHostPort(text)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		r.wrong(flag, text, "host:port, the port from 0 to 65535")
-	}
-	return text
-}
-
-func (r *reader) publicURL(flag, text string) string {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		r.wrong(flag, text, "http:// or https://, a host and perhaps a port, and nothing else")
-	}
-	return strings.TrimRight(text, "/")
-}
-
-// source reads a file name or an address, which is one if it has a scheme.
-func (r *reader) source(flag, text string) string {
-	if !strings.Contains(text, "://") {
-		return text
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-		r.wrong(flag, hideUser(text), "a file, or an http:// or https:// URL without a user")
-	}
-	return text
-}
-
-// hideUser hides what may be a password in what may be a URL.
-func hideUser(text string) string {
-	before, after, found := strings.Cut(text, "://")
-	if at := strings.LastIndexByte(after, '@'); found && at >= 0 {
-		return before + "://…" + after[at:]
+func (r *reader) prefix(flag, text string) string {
+	if text == "" || len(text) > 64 || strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz0123456789-_.:") != "" {
+		r.wrong(flag, text, "1 to 64 letters, digits, and - _ . :")
 	}
 	return text
 }
@@ -221,8 +197,14 @@ func (r *reader) guesses(flag, text string) (most [2]int) {
 	return most
 }
 
-func (r *reader) visitors(s *settings) (*hub.Allowlist, hub.Proxies) {
-	allow, err := hub.NewAllowlist(list(s.Hosts), list(s.Origins))
+// visitors reads who may call. Only the embedded store makes a server that is
+// this machine's own, whose pages may call it without being named.
+func (r *reader) visitors(s *settings, embedded bool) (*hub.Allowlist, hub.Proxies) {
+	origins := list(s.Origins)
+	if origins == nil && !embedded {
+		origins = []string{}
+	}
+	allow, err := hub.NewAllowlist(list(s.Hosts), origins)
 	if err != nil {
 		r.errs = append(r.errs, err)
 	}

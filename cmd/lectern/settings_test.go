@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,7 @@ func TestWrongSettings(t *testing.T) {
 		}
 		return path
 	}
+	const postgres = "LECTERN_POSTGRES_URL=postgres://u:secret@h/d"
 	short := "hidden:" + strings.Repeat("c2VjcmV0", 3)
 	for name, test := range map[string]struct {
 		environ string
@@ -99,12 +101,15 @@ func TestWrongSettings(t *testing.T) {
 		"drain, negative":    {"LECTERN_DRAIN=-1s", "a duration such as 20s"},
 		"log format":         {"LECTERN_LOG_FORMAT=xml", "accepted is text or json"},
 		"log level":          {"LECTERN_LOG_LEVEL=loud", "debug, info, warn or error"},
-		"Postgres":           {"LECTERN_POSTGRES_URL=postgres://u:secret@h/d", "LECTERN_POSTGRES_URL (--postgres-url) is \"set\": accepted is nothing"},
-		"Redis":              {"LECTERN_REDIS_URL=redis://:secret@h", "embedded only"},
-		"Postgres, file":     {"LECTERN_POSTGRES_URL_FILE=/secret", "embedded only"},
-		"Postgres, pool":     {"LECTERN_POSTGRES_CONNECTIONS=16", "LECTERN_POSTGRES_CONNECTIONS (--postgres-connections) is \"set\": accepted is nothing"},
-		"Redis, file":        {"LECTERN_REDIS_URL_FILE=/secret", "embedded only"},
-		"Redis, prefix":      {"LECTERN_REDIS_PREFIX=lectern:", "LECTERN_REDIS_PREFIX (--redis-prefix) is \"set\": accepted is nothing"},
+		"Postgres":           {"LECTERN_POSTGRES_URL=mysql://u:secret@h/d?password=secret", `LECTERN_POSTGRES_URL (--postgres-url) is "mysql://…@h/d": accepted is a URL that begins with postgres:// or postgresql://`},
+		"Postgres, words":    {"LECTERN_POSTGRES_URL=host=h password=secret", `is "…": accepted is a URL`},
+		"Postgres, file":     {"LECTERN_POSTGRES_URL_FILE=" + file("mysql", "mysql://u:secret@h/d\n"), `LECTERN_POSTGRES_URL (--postgres-url) is "mysql://…@h/d"`},
+		"Postgres, no file":  {"LECTERN_POSTGRES_URL_FILE=" + filepath.Join(folder, "none"), "LECTERN_POSTGRES_URL_FILE: "},
+		"Postgres, pool":     {"LECTERN_POSTGRES_CONNECTIONS=0", "LECTERN_POSTGRES_CONNECTIONS (--postgres-connections) is \"0\": accepted is a number from 1"},
+		"Redis":              {postgres + "\nLECTERN_REDIS_URL=http://:secret@h", `LECTERN_REDIS_URL (--redis-url) is "http://…@h": accepted is a URL that begins with redis:// or rediss:// or redis+sentinel:// or unix://`},
+		"Redis, no scheme":   {postgres + "\nLECTERN_REDIS_URL=h:6379", "accepted is a URL that begins with redis://"},
+		"Redis alone":        {"LECTERN_REDIS_URL=redis://:secret@h", "LECTERN_REDIS_URL (--redis-url) is \"set\": accepted is a URL only beside LECTERN_POSTGRES_URL"},
+		"Redis, prefix":      {"LECTERN_REDIS_PREFIX=a b", `LECTERN_REDIS_PREFIX (--redis-prefix) is "a b": accepted is 1 to 64 letters`},
 		"accept rate":        {"LECTERN_ACCEPT_RATE=100", "LECTERN_ACCEPT_RATE (--accept-rate) is \"set\": accepted is nothing"},
 		"retention":          {"LECTERN_RETENTION=8760h", "LECTERN_RETENTION (--retention) is \"set\": accepted is nothing"},
 		"keys":               {signingKeys + "=" + short, `LECTERN_PASSPORT_KEYS: key "hidden" has 18 bytes`},
@@ -141,12 +146,68 @@ func TestSecretsFromFiles(t *testing.T) {
 	if err := os.WriteFile(file, []byte(first.Reveal()+","+second.Reveal()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, _, err := read(t, []string{signingKeys + "_FILE=" + file})
+	address := filepath.Join(t.TempDir(), "postgres")
+	if err := os.WriteFile(address, []byte("postgres://u:p@h/d\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := read(t, []string{signingKeys + "_FILE=" + file, "LECTERN_POSTGRES_URL_FILE=" + address})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c.postgres.URL != "postgres://u:p@h/d" {
+		t.Errorf("Postgres at %q", c.postgres.URL)
+	}
 	if len(c.keys.Signing) != 2 || c.keys.Signing[1].Reveal() != second.Reveal() || c.keys.Encryption != nil {
 		t.Errorf("keys %v", c.keys)
+	}
+}
+
+// Without a store of its own, an instance is one of several, for which only
+// their operator can speak.
+func TestDefaultsOnPostgres(t *testing.T) {
+	for name, test := range map[string]struct {
+		environ []string
+		args    []string
+		want    string
+	}{
+		"environment": {environ: []string{"LECTERN_POSTGRES_URL=postgres://u:p@h/d"}, want: "postgres://u:p@h/d"},
+		"flag":        {args: []string{"--postgres-url=postgresql://u@h/d"}, want: "postgresql://u@h/d"},
+		"both":        {[]string{"LECTERN_POSTGRES_URL=postgres://u:p@h/d"}, []string{"--postgres-url=postgres://u@other/d"}, "postgres://u@other/d"},
+		"socket":      {args: []string{"--postgres-url=postgres:///lectern?host=/run/postgresql"}, want: "postgres:///lectern?host=/run/postgresql"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, e, err := read(t, append(test.environ, "LECTERN_REDIS_URL=redis+sentinel://:p@h1:26379,h2:26379/main"), test.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.postgres.URL != test.want || c.postgres.Connections != 16 || c.redis.URL != "redis+sentinel://:p@h1:26379,h2:26379/main" || c.redis.Prefix != "lectern:" {
+				t.Errorf("servers %+v, %+v", c.postgres, c.redis)
+			}
+			if c.embedded() || c.guests {
+				t.Errorf("embedded %v, guests %v", c.embedded(), c.guests)
+			}
+			if !slices.Contains(e.known, "LECTERN_REDIS_URL_FILE") {
+				t.Error("a file is not known that may hold a URL")
+			}
+		})
+	}
+	if c, _, err := read(t, []string{"LECTERN_POSTGRES_URL=postgres://h/d", "LECTERN_GUESTS=true"}); err != nil || !c.guests {
+		t.Errorf("guests that were asked for: %v", err)
+	}
+}
+
+func TestPasswordsAreNoFlags(t *testing.T) {
+	for _, flag := range []string{
+		"--postgres-url=postgres://u:secret@h/d", "--postgres-url=postgres://h/d?user=u&password=secret", "--postgres-url=host=h password=secret",
+		"--redis-url=redis://:secret@h", "--redis-url=rediss://u:secret@h/0",
+	} {
+		_, _, err := read(t, nil, flag)
+		if err == nil || !strings.Contains(err.Error(), "accepted is a URL without a password") || !strings.Contains(err.Error(), "_URL_FILE") {
+			t.Errorf("%s: %v", flag, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: a secret is shown: %v", flag, err)
+		}
 	}
 }
 
@@ -186,8 +247,11 @@ func FuzzSettings(f *testing.F) {
 			Listen: value, OpsListen: value, PublicURL: value, Instance: value, PassportJWKS: value, PassportEncrypted: value, Guests: value,
 			Hosts: value, Origins: value, TrustedProxies: value, SocketsPerPerson: value, SocketsPerAddress: value, CodeGuesses: value,
 			RoomsPerInstructor: value, Drain: value, LogFormat: value, LogLevel: value,
+			PostgresURL: value, PostgresConnections: value, RedisURL: value, RedisPrefix: value,
 		}
-		c, err := s.check(newEnvironment([]string{signingKeys + "=" + value, encryptionKeys + "=" + value}))
+		c, err := s.check(newEnvironment([]string{
+			signingKeys + "=" + value, encryptionKeys + "=" + value, "LECTERN_POSTGRES_URL=" + value, "LECTERN_REDIS_URL=" + value,
+		}))
 		if err == nil {
 			t.Fatalf("no value is right for all settings, but %q: %+v", value, c)
 		}
