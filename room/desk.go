@@ -30,7 +30,7 @@ type desk struct {
 	waiting map[CommandID]*asked // unanswered, on the way to the queue or in it
 	line    []*asked             // the same in order of asking, and some that are answered
 	queued  int                  // of waiting: those in the queue
-	heardAt time.Time            // when the last entry came
+	heardAt time.Time            // when the last entry of another instance came
 	usedAt  time.Time
 	due     *time.Timer
 }
@@ -236,7 +236,7 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 		return false
 	}
 	d.room.Apply(e)
-	d.usedAt, d.heardAt = e.At, g.Now()
+	d.usedAt = e.At
 	d.remember(e)
 	for _, answer := range e.Answers {
 		if a, ok := d.waiting[answer.Command]; ok {
@@ -250,6 +250,13 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 	g.Listener.Applied(d.room, &e)
 	d.wake(g)
 	return true
+}
+
+// hear notes that another instance is at work.
+func (d *desk) hear(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.heardAt = now
 }
 
 // dismiss takes out a command that has its answer. Its caller holds mu.

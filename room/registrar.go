@@ -291,7 +291,9 @@ func (g *Registrar) receive(e Entry) {
 	switch {
 	case d == nil:
 	case d.apply(g, e):
-		g.Metrics.heard(g.Now().Sub(e.SavedAt))
+		now := g.Now()
+		d.hear(now)
+		g.Metrics.heard(now.Sub(e.SavedAt))
 	default:
 		g.fill(d)
 	}
@@ -346,44 +348,4 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-}
-
-// A clock is the store's, read through this machine's monotonic one.
-type clock struct {
-	base atomic.Pointer[reading]
-}
-
-// drift is how fast two clocks may part: far more than they do, so that a
-// reading is not relied on for long.
-const drift = 1e-3
-
-// A reading is what the store's clock said at a time here.
-type reading struct {
-	store, here time.Time
-	within      time.Duration // how far it may be off
-}
-
-func (r *reading) at(here time.Time) time.Time { return r.store.Add(here.Sub(r.here)) }
-
-// set notes what the store's clock said to a question that was on its way,
-// there and back, between two times here. A reading that took long tells less
-// than an earlier one that did not, unless the two cannot both be right.
-func (c *clock) set(store, asked, answered time.Time) {
-	half := answered.Sub(asked) / 2
-	next := &reading{store, asked.Add(half), half}
-	if last := c.base.Load(); last != nil {
-		known := last.within + time.Duration(drift*float64(next.here.Sub(last.here)))
-		if half > known && store.Sub(last.at(next.here)).Abs() <= half+known {
-			return
-		}
-	}
-	c.base.Store(next)
-}
-
-func (c *clock) now() time.Time {
-	r := c.base.Load()
-	if r == nil {
-		return time.Now().UTC()
-	}
-	return r.at(time.Now()).UTC()
 }

@@ -1,0 +1,183 @@
+package room
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// decideOwn decides what was asked here, in order, without the queue.
+func (g *Registrar) decideOwn(ctx context.Context, d *desk) error {
+	_, err := g.decide(ctx, d, d.own())
+	return err
+}
+
+// decide decides, saves, applies and publishes commands as one entry. It
+// returns false if the queue may still hold them.
+func (g *Registrar) decide(ctx context.Context, d *desk, head []Queued) (published bool, err error) {
+	commands := make([]Command, len(head))
+	var positions []string
+	for i, q := range head {
+		commands[i] = q.Command
+		if q.Position != "" {
+			positions = append(positions, q.Position)
+		}
+	}
+	entry, err := g.save(ctx, d, commands)
+	if err != nil {
+		return false, fmt.Errorf("save %d commands in room %s: %w", len(commands), d.id, err)
+	}
+	entry.SavedAt = g.Now()
+	d.apply(g, entry)
+
+	// The entry is durable. A lost publication costs freshness, not truth,
+	// so it does not fail the batch.
+	if err := g.Bus.Publish(ctx, entry, positions); err != nil {
+		g.Log.Debug("entry not published", "room", d.id, "version", entry.Version, "err", err)
+		return false, nil
+	}
+	return true, nil
+}
+
+// save makes commands durable as the room's next entry, deciding them again
+// as often as the room has moved on meanwhile. The entry is empty (version 0)
+// if there was nothing to decide.
+func (g *Registrar) save(ctx context.Context, d *desk, commands []Command) (Entry, error) {
+	for stale := 0; ; {
+		var (
+			step Step
+			idle bool
+			err  error
+		)
+		if stale < staleSaves {
+			if step, idle = g.batch(d, commands); !idle {
+				err = g.persist(ctx, step)
+			}
+		} else {
+			step, idle, err = g.stopAndSave(ctx, d, commands)
+		}
+		var claimed *Claimed
+		switch {
+		case err == nil && idle:
+			return Entry{Room: d.id}, nil
+		case err == nil:
+			return step.Entry, nil
+		case errors.Is(err, ErrStale):
+			stale++
+			g.Metrics.conflict()
+			if err := g.catchUp(d); err != nil {
+				return Entry{}, err
+			}
+		case errors.As(err, &claimed):
+			recode(commands)
+		default:
+			return Entry{}, err
+		}
+	}
+}
+
+// stopAndSave reads, decides and saves while nobody else can save the room.
+func (g *Registrar) stopAndSave(ctx context.Context, d *desk, commands []Command) (step Step, idle bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	defer cancel()
+	began := time.Now()
+	idle = true
+	err = g.Store.SaveNext(ctx, d.id, d.version(), func(missed []Entry) (Step, bool) {
+		for _, e := range missed {
+			d.apply(g, e)
+		}
+		step, idle = g.batch(d, commands)
+		return step, !idle
+	})
+	if errors.Is(err, ErrUnknown) && !idle {
+		return step, false, g.persist(ctx, step)
+	}
+	g.Metrics.saved(began, len(step.Entry.Answers), err)
+	return step, idle, err
+}
+
+// batch decides what of commands may be decided, on this instance's copy, and
+// tells those who asked here for what may not.
+func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool) {
+	d.mu.Lock()
+	now := g.Now()
+	fresh, lost := d.sift(commands, now)
+	step = d.room.Batch(fresh, now)
+	step.Entry.Batch = NewToken()
+	names(d.room, &step)
+	due := !d.room.DueAt.IsZero() && !step.Entry.At.Before(d.room.DueAt)
+	idle = len(step.Entry.Answers) == 0 && len(step.Entry.Events) == 0 && !due
+	if idle {
+		d.wake(g) // the timer was early: a beat may have set the clock back a little
+	}
+	d.mu.Unlock()
+	for _, a := range lost {
+		a.answer(Outcome{Err: ErrUnavailable})
+	}
+	return step, idle
+}
+
+// sift returns the commands that are to be decided: once each, and none that
+// is too late. Those that never will be, and were asked here, are lost. Its
+// caller holds mu.
+func (d *desk) sift(commands []Command, now time.Time) (fresh []Command, lost []*asked) {
+	fresh = make([]Command, 0, len(commands))
+	seen := make(map[CommandID]bool, len(commands)) // a queue may hold a command twice
+	asked := make(map[UserID]time.Time, len(commands))
+	for _, c := range commands {
+		switch {
+		case d.decided[c.ID] || seen[c.ID]:
+		case !d.tooLate(c, now, asked[c.By.User]):
+			fresh = append(fresh, c)
+			seen[c.ID] = true
+			if !c.Type.past() {
+				asked[c.By.User] = later(asked[c.By.User], c.AskedAt)
+			}
+		default:
+			if a := d.waiting[c.ID]; a != nil {
+				d.dismiss(a)
+				lost = append(lost, a)
+			}
+		}
+	}
+	return fresh, lost
+}
+
+// tooLate tells whether a command must not be decided any more: who asked has
+// given up, or has asked for something else since that was decided, perhaps
+// just now. The room's own time counts too: a machine that slept does not know
+// how late it is.
+func (d *desk) tooLate(c Command, now, since time.Time) bool {
+	if later(now, d.room.At).Sub(c.AskedAt) >= staleAfter {
+		return true
+	}
+	return !c.Type.past() && c.AskedAt.Before(later(since, d.asked[c.By.User]))
+}
+
+// persist saves a step, again and again while it cannot be told whether it
+// was saved: under the same batch and version that is safe.
+func (g *Registrar) persist(ctx context.Context, step Step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	defer cancel()
+	began := time.Now()
+	for {
+		err := g.Store.Save(ctx, step)
+		if !errors.Is(err, ErrUnknown) || ctx.Err() != nil {
+			g.Metrics.saved(began, len(step.Entry.Answers), err)
+			return err
+		}
+		pause(ctx, retryEvery)
+	}
+}
+
+// recode gives the updates that want a new join code another one.
+func recode(commands []Command) {
+	for i := range commands {
+		if c := commands[i].Change; c != nil && c.Code != "" {
+			change := *c
+			change.Code = NewCode()
+			commands[i].Change = &change
+		}
+	}
+}
