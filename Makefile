@@ -26,6 +26,7 @@ test: ## install what the tests need, then run all of them; a skipped test is a 
 	@mkdir -p .cache
 	CGO_ENABLED=1 go tool gotestsum --format pkgname --jsonfile .cache/test.json -- -race -timeout 20m ./...
 	@! grep '"Action":"skip"' .cache/test.json | grep '"Test":' || { echo 'A test was skipped.'; exit 1; }
+	go test -run NothingAnsweredIsUndone ./room # all the schedules, for which the race detector is too slow
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
@@ -51,6 +52,9 @@ fuzz: ## play random commands against the core for FUZZTIME (5m)
 	go test ./room -run '^$$' -fuzz FuzzRoom -fuzztime $(FUZZTIME) -fuzzminimizetime 20x
 
 .PHONY: bench
-bench: build ## measure: the hot pieces, then a storm of 5,000 students on one room
+bench: build ## measure: the hot pieces, joins on two instances, a storm of 5,000 students on one room
+	@.ci/install cluster
 	go test -run '^$$' -bench . -benchmem ./room ./hub ./store
+	go test -run '^$$' -bench '^BenchmarkJoin$$' -benchtime 1x ./cmd/lectern
+	go test -run '^$$' -bench LoneJoin -benchtime 300x ./cmd/lectern
 	./bin/lectern bench storm
