@@ -26,7 +26,7 @@ const (
 	// killAfter is when the room is busy and there are seats left; goOn is
 	// how long students keep asking then, while the lock stays taken.
 	killAfter = 300 * time.Millisecond
-	goOn      = 2 * time.Second
+	goOn      = 1500 * time.Millisecond
 	// answeredWithin is how long anyone may wait whose instance lives: 2 s,
 	// and as much again for a busy machine.
 	answeredWithin = 4 * time.Second
@@ -135,6 +135,9 @@ func (k *killing) catch(redis *eavesdropper, id room.ID) *instance {
 			continue
 		}
 		holder := k.owner(from)
+		if holder == nil {
+			continue
+		}
 		<-time.After(rand.N(4 * time.Millisecond)) // it reads, decides, saves, tells
 		if err := holder.process.Signal(syscall.SIGSTOP); err != nil {
 			k.t.Fatal(err)
@@ -185,6 +188,9 @@ func (l *bereaved) check(behind time.Duration) {
 	}
 	for _, p := range l.pupils {
 		for _, a := range p.asked {
+			if home := p.asked[0].at; home != l.dead && a.at != home {
+				l.t.Errorf("%s lost the socket of an instance that lives", p.user)
+			}
 			if a.answer.Type != "joined" && a.answer.Code != string(room.CodeRoomFull) {
 				l.t.Errorf("%s was answered %+v after %v, %v after the kill", p.user, a.answer, a.to.Sub(a.from), a.to.Sub(l.at))
 			}

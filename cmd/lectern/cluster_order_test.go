@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -88,4 +89,66 @@ func (e *eavesdropper) joins(id room.ID) (line []room.UserID) {
 			}
 		}
 	}
+}
+
+const (
+	// orderStudents ask at the same time for orderSeats.
+	orderStudents = 600
+	orderSeats    = 150
+	// orderTries bounds how often they do: a machine that is too busy for
+	// Redis to answer in time has no order to show.
+	orderTries = 5
+)
+
+// TestOneRoomOnThreeInstances: the first seats go to those who asked first,
+// wherever they asked, and everyone sees the same room.
+func TestOneRoomOnThreeInstances(t *testing.T) {
+	c := newCluster(t, 3)
+	for try := range orderTries {
+		if c.checkOrder(try) {
+			return
+		}
+	}
+	t.Error("there was no order to be seen: the lock was skipped each time")
+}
+
+// checkOrder returns false if seats were given without the lock or the queue,
+// so that their order tells nothing.
+func (c *cluster) checkOrder(try int) bool {
+	c.t.Helper()
+	const skipped = "lectern_lock_skipped_total"
+	before := c.sum(skipped)
+	l := c.instances[0].open(fmt.Sprintf("t%d", try), orderSeats)
+	watchers := c.watch(l)
+	pupils := c.enrol(fmt.Sprintf("s%d", try), orderStudents)
+	redis := c.listenIn()
+	last := atOnce(pupils, l.code)
+	c.t.Logf("asking took %+v ms", latencyOf(waits(pupils, everyAsking)))
+	c.t.Logf("the watchers were right %v after the last answer", c.converge(l, watchers, last))
+
+	got := c.check(l, orderSeats, pupils)
+	if want := map[string]int{"joined": orderSeats, "room_full": orderStudents - orderSeats}; !maps.Equal(got, want) {
+		c.t.Errorf("told %v, want %v", got, want)
+	}
+	if c.sum(skipped) > before {
+		c.t.Logf("the lock was skipped: away %v, held %v", c.sum(skipped+`{reason="away"}`), c.sum(skipped+`{reason="held"}`))
+		return false
+	}
+	seat := map[room.UserID]int{}
+	for _, p := range pupils {
+		seat[p.user] = p.answer().Seat
+	}
+	line := redis.joins(l.id)
+	if len(line) != orderStudents {
+		c.t.Errorf("%d people were in the queue", len(line))
+	}
+	inversions := 0
+	for k, user := range line[:min(orderSeats, len(line))] {
+		if seat[user] != k+1 {
+			inversions++
+			c.t.Errorf("%s was number %d in the queue and got seat %d", user, k+1, seat[user])
+		}
+	}
+	c.t.Logf("%d were in the queue, %d inversions", len(line), inversions)
+	return true
 }

@@ -17,6 +17,10 @@ import (
 const (
 	// streamEvery makes some 50 joins a second.
 	streamEvery = 20 * time.Millisecond
+	// streamFirst and streamLast are how long they come before anything
+	// happens, and when it is over.
+	streamFirst = 200 * time.Millisecond
+	streamLast  = time.Second
 	// manySeats are more than anyone asks for.
 	manySeats = 10_000
 )
@@ -39,6 +43,7 @@ func (c *cluster) flow(name string, l *lecture) *stream {
 	ctx, end := context.WithCancel(c.t.Context())
 	s := &stream{cluster: c, name: name, code: l.code, end: end}
 	s.coming.Go(func() { s.come(ctx) })
+	c.t.Cleanup(func() { s.stop() })
 	return s
 }
 
@@ -75,7 +80,9 @@ func (s *stream) stop() []*pupil {
 func (c *cluster) lasting(name string, l *lecture, watchers []*watcher, happens func() (over time.Time)) []*pupil {
 	c.t.Helper()
 	s := c.flow(name, l)
+	during(streamFirst)
 	over := happens()
+	during(streamLast)
 	pupils := s.stop()
 	right := c.converge(l, watchers, over)
 	outcomes := c.check(l, manySeats, pupils)
@@ -93,113 +100,102 @@ func during(d time.Duration) { <-time.After(d) }
 const joinsWithin = time.Second
 
 // TestRedisFails: whatever becomes of Redis, students join, nothing is lost,
-// and it is used again when it is back.
+// and it is used again once it is back.
 func TestRedisFails(t *testing.T) {
 	c := newCluster(t, 2)
 	l := c.instances[0].open("t", manySeats)
 	watchers := c.watch(l)
-	client := redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
-	t.Cleanup(func() { ended(t, client.Close()) })
-	everywhere := func(what string, holds func(*instance) bool) {
-		t.Helper()
-		eventually(t, func() string {
-			for n, i := range c.instances {
-				if !holds(i) {
-					return fmt.Sprintf("instance %d: %s", n, what)
-				}
-			}
-			return ""
-		})
-	}
-	away := func() {
-		t.Helper()
-		everywhere("Redis is up", func(i *instance) bool { return i.saysOfRedis("away") && i.metric("lectern_redis_up") == 0 })
-	}
-	up := func() {
-		t.Helper()
-		everywhere("Redis is away", func(i *instance) bool { return i.saysOfRedis("up") && i.metric("lectern_redis_up") == 1 })
-	}
-	quick := func(name string, pupils []*pupil) {
-		t.Helper()
+	for _, fault := range []struct {
+		name    string
+		happens func() (over time.Time)
+		counted string // in this metric
+	}{
+		{"subscriptions cut", c.cutSubscriptions, "lectern_bus_resubscriptions_total"},
+		{"Redis frozen", c.freezeRedis, "lectern_lock_skipped_total"},
+		{"Redis killed", c.killRedis, "lectern_lock_skipped_total"},
+	} {
+		before := c.sum(fault.counted)
+		pupils := c.lasting(fault.name, l, watchers, fault.happens)
 		if p99 := latencyOf(waits(pupils, everyAsking)).P99; p99 > float64(joinsWithin.Milliseconds()) {
-			t.Errorf("%s: joins took %v ms", name, p99)
+			t.Errorf("%s: joins took %v ms", fault.name, p99)
+		}
+		if c.sum(fault.counted) == before {
+			t.Errorf("%s: %s has not grown", fault.name, fault.counted)
 		}
 	}
-
-	cuts := c.lasting("subscriptions cut", l, watchers, func() time.Time {
-		const cutEvery, cutFor = 300 * time.Millisecond, 5 * time.Second
-		killed := int64(0)
-		for range cutFor / cutEvery {
-			during(cutEvery)
-			n, err := client.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Result()
-			if err != nil {
-				t.Fatal(err)
-			}
-			killed += n
-		}
-		t.Logf("%d subscriptions were cut", killed)
-		return time.Now()
-	})
-	quick("subscriptions cut", cuts)
-	everywhere("no subscription was lost", func(i *instance) bool { return i.metric("lectern_bus_resubscriptions_total") > 0 })
-	up()
-
-	before := c.skipped()
-	frozen := c.lasting("Redis frozen", l, watchers, func() time.Time {
-		during(500 * time.Millisecond)
-		if err := c.redis.Pause(); err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		away()
-		during(3*time.Second - time.Since(began))
-		if err := c.redis.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		over := time.Now()
-		up()
-		t.Logf("Redis was found back after %v", time.Since(over))
-		return over
-	})
-	quick("Redis frozen", frozen)
-	if c.skipped() == before {
-		t.Error("the lock was not skipped")
-	}
-
-	before = c.skipped()
-	killed := c.lasting("Redis killed", l, watchers, func() time.Time {
-		during(500 * time.Millisecond)
-		c.redis.Kill()
-		began := time.Now()
-		away()
-		during(2*time.Second - time.Since(began))
-		if err := c.redis.Restart(); err != nil {
-			t.Fatal(err)
-		}
-		over := time.Now()
-		up()
-		t.Logf("Redis was found back after %v", time.Since(over))
-		return over
-	})
-	quick("Redis killed", killed)
-	if c.skipped() == before {
-		t.Error("the lock was not skipped")
-	}
-	c.lasting("all well", l, watchers, func() time.Time {
-		during(time.Second)
-		return time.Now()
-	})
 	c.checkLog(l.id)
 }
 
-// saysOfRedis tells whether an instance is ready, with Redis as given.
-func (i *instance) saysOfRedis(state string) bool {
-	i.t.Helper()
-	status, body := fetch(i.t, http.MethodGet, i.loadTarget.url.String()+"/readyz", "", "", nil)
-	if status != http.StatusOK {
-		i.t.Fatalf("/readyz was answered %d: %s", status, body)
+// cutSubscriptions breaks what instances hear each other by, again and again.
+func (c *cluster) cutSubscriptions() time.Time {
+	c.t.Helper()
+	const cutEvery, cutFor = 300 * time.Millisecond, 5 * time.Second
+	client := redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
+	defer client.Close()
+	for range cutFor / cutEvery {
+		during(cutEvery)
+		if err := client.ClientKillByFilter(c.t.Context(), "TYPE", "pubsub").Err(); err != nil {
+			c.t.Fatal(err)
+		}
 	}
-	return strings.Contains(body, `"redis":"`+state+`"`)
+	return time.Now()
+}
+
+// freezeRedis has Redis say nothing, and later answer what it was asked long
+// before.
+func (c *cluster) freezeRedis() time.Time {
+	c.t.Helper()
+	const frozenFor = 3 * time.Second
+	if err := c.redis.Pause(); err != nil {
+		c.t.Fatal(err)
+	}
+	thaw := time.After(frozenFor)
+	c.redisIs("away", 0)
+	<-thaw
+	if err := c.redis.Resume(); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.redisBack()
+}
+
+// killRedis has Redis go and come back empty.
+func (c *cluster) killRedis() time.Time {
+	c.t.Helper()
+	const goneFor = 2 * time.Second
+	c.redis.Kill()
+	again := time.After(goneFor)
+	c.redisIs("away", 0)
+	<-again
+	if err := c.redis.Restart(); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.redisBack()
+}
+
+// redisBack waits until all instances use Redis again.
+func (c *cluster) redisBack() (since time.Time) {
+	c.t.Helper()
+	since = time.Now()
+	c.redisIs("up", 1)
+	c.t.Logf("Redis was found back after %v", time.Since(since))
+	return since
+}
+
+// redisIs waits until all instances say so of Redis, and are ready.
+func (c *cluster) redisIs(state string, up float64) {
+	c.t.Helper()
+	eventually(c.t, func() string {
+		for n, i := range c.instances {
+			status, body := fetch(c.t, http.MethodGet, i.loadTarget.url.String()+"/readyz", "", "", nil)
+			if status != http.StatusOK || !strings.Contains(body, `"redis":"`+state+`"`) {
+				return fmt.Sprintf("instance %d: Redis is not %s: %d %s", n, state, status, body)
+			}
+			if got := i.metric("lectern_redis_up"); got != up {
+				return fmt.Sprintf("instance %d: redis_up is %v", n, got)
+			}
+		}
+		return ""
+	})
 }
 
 // TestNoRedisAtAll: instances that share nothing but Postgres are right, if
@@ -237,7 +233,6 @@ func TestPostgresAway(t *testing.T) {
 	watchers := c.watch(l)
 	var gone, back time.Time
 	pupils := c.lasting("Postgres away", l, watchers, func() time.Time {
-		during(time.Second)
 		gone = time.Now()
 		c.postgres.Stop(true)
 		during(awayFor)
@@ -245,7 +240,6 @@ func TestPostgresAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		back = time.Now()
-		during(2 * time.Second)
 		return back
 	})
 	refused := waits(pupils, func(a asking) bool { return a.answer.Type != "joined" })
