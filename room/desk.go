@@ -19,6 +19,8 @@ type desk struct {
 	expiry  *time.Timer // see expire
 	gone    bool        // forgotten: get another desk; also guarded by mu
 
+	locked bool // has the room's lock; the worker's own
+
 	loading sync.Mutex    // held over the store's answer
 	stir    chan struct{} // holds a token when a worker that waits has to look again
 
@@ -30,7 +32,8 @@ type desk struct {
 	waiting map[CommandID]*asked // unanswered, on the way to the queue or in it
 	line    []*asked             // the same in order of asking, and some that are answered
 	queued  int                  // of waiting: those in the queue
-	heardAt time.Time            // when the last entry of another instance came
+	heardAt time.Time            // when the holder of the lock, another instance, last told of an entry
+	stuck   bool                 // the lock is held, and nobody was at work under it for too long
 	usedAt  time.Time
 	due     *time.Timer
 }
@@ -252,11 +255,11 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 	return true
 }
 
-// hear notes that another instance is at work.
+// hear notes that another instance is at work under the lock.
 func (d *desk) hear(now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.heardAt = now
+	d.heardAt, d.stuck = now, false
 }
 
 // dismiss takes out a command that has its answer. Its caller holds mu.

@@ -44,13 +44,23 @@ func (g *Registrar) turn(ctx context.Context, d *desk) (more bool, err error) {
 	case !ok:
 		return false, g.standBy(ctx, d)
 	}
+	d.hold(true)
 	more, err = g.drain(ctx, d)
+	d.hold(false)
 	unlock()
 	if err != nil || !more {
 		return false, err
 	}
 	head, err := g.Queue.Head(ctx, d.id, 1)
 	return err == nil && len(head) > 0, nil
+}
+
+// hold notes whether this instance has the lock.
+func (d *desk) hold(locked bool) {
+	d.locked = locked
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stuck = false
 }
 
 // drain decides what waits in the queue. It returns false if there is no use
@@ -87,7 +97,8 @@ func (g *Registrar) rescue(ctx context.Context, d *desk) error {
 
 // standBy waits for another instance that has the lock to decide what waits
 // here: first for its entries, then in the log and for the lock. At last the
-// commands of this instance are decided without it.
+// commands of this instance are decided without it, and from then on at once,
+// until there is a holder at work.
 func (g *Registrar) standBy(ctx context.Context, d *desk) error {
 	waited, ok := d.waited(g.Now())
 	switch {
@@ -102,8 +113,15 @@ func (g *Registrar) standBy(ctx context.Context, d *desk) error {
 		d.rest(retryEvery)
 		return nil
 	}
+	d.giveUpLock()
 	g.Metrics.skipped("held")
 	return g.decideOwn(ctx, d)
+}
+
+func (d *desk) giveUpLock() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stuck = true
 }
 
 // rest waits until there is something to look at, or returns false when the

@@ -40,7 +40,11 @@ func TestHolderDies(t *testing.T) {
 		for n := range 70 {
 			asked := time.Now()
 			i.Ask(join(id, code, student(n)), func(o room.Outcome) {
-				if took := time.Since(asked); o.Err != nil || o.Answer.Seat != n+1 || took > time.Second {
+				most := time.Second
+				if n > 10 { // by then the lock was given up on
+					most = 10 * time.Millisecond
+				}
+				if took := time.Since(asked); o.Err != nil || o.Answer.Seat != n+1 || took > most {
 					t.Errorf("student %d is answered %+v, %v after %v", n, o.Answer, o.Err, took)
 				}
 			})
@@ -82,7 +86,7 @@ func TestHolderIsSlow(t *testing.T) {
 		if _, err := two.do(leaving); err != nil {
 			t.Error(err)
 		}
-		if skipped < 2*time.Second || skipped > 3*time.Second {
+		if skipped < time.Second || skipped > 1800*time.Millisecond {
 			t.Errorf("decided without the lock after %v", skipped)
 		}
 		time.Sleep(10 * time.Second)

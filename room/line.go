@@ -148,7 +148,8 @@ func (d *desk) late(now time.Time) (late []*asked) {
 }
 
 // waited returns for how long commands of this instance have waited for one
-// that is at work, false if none waits.
+// that is at work, which is too long if that was found out before; false if
+// none waits.
 func (d *desk) waited(now time.Time) (time.Duration, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -157,6 +158,9 @@ func (d *desk) waited(now time.Time) (time.Duration, bool) {
 	}
 	if d.queued == 0 {
 		return 0, false
+	}
+	if d.stuck {
+		return lockPatience, true
 	}
 	asked := d.line[0].command.AskedAt
 	return now.Sub(earlier(later(asked, d.heardAt), asked.Add(heardPatience))), true

@@ -183,4 +183,7 @@ type Entry struct {
 	// SavedAt is when the store had the entry, as the instance that saved it
 	// tells everyone; the store does not keep it.
 	SavedAt time.Time `json:"saved_at,omitzero"`
+	// Locked tells everyone that it was decided under the room's lock; the
+	// store does not keep that either.
+	Locked bool `json:"locked,omitempty"`
 }

@@ -30,11 +30,12 @@ const (
 	retryEvery = 100 * time.Millisecond
 	// logPatience and lockPatience are how long the commands of this instance
 	// wait for another one that holds the lock: until the log is read, and
-	// until they are decided without it. Each entry of that room shows that
-	// it is at work, and has them wait anew, for no longer than heardPatience.
+	// until they are decided without it. Each entry that was decided under the
+	// lock shows that it is at work, and has them wait anew, for no longer than
+	// heardPatience: with lockPatience that is well under answerWithin.
 	logPatience   = 300 * time.Millisecond
 	lockPatience  = 600 * time.Millisecond
-	heardPatience = 2 * time.Second
+	heardPatience = time.Second
 	// staleSaves is how often in a row a room may have moved on before it is
 	// stopped for a save: by then a faster instance would win for ever.
 	staleSaves = 2
@@ -137,8 +138,10 @@ func (g *Registrar) enqueue(a *asked) bool {
 	ok := true
 	g.at(a.command.Room, func(d *desk) {
 		if !d.taking {
+			if !d.working {
+				d.watch(g)
+			}
 			d.taking = g.start(func() { g.take(d) })
-			d.watch(g)
 			ok = d.taking
 		}
 		if ok {
@@ -292,8 +295,10 @@ func (g *Registrar) receive(e Entry) {
 	case d == nil:
 	case d.apply(g, e):
 		now := g.Now()
-		d.hear(now)
 		g.Metrics.heard(now.Sub(e.SavedAt))
+		if e.Locked {
+			d.hear(now)
+		}
 	default:
 		g.fill(d)
 	}

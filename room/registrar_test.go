@@ -353,7 +353,7 @@ func TestStoreAway(t *testing.T) {
 								t.Errorf("student %d is answered %v after %v", n, o.Err, took)
 							}
 						})
-						time.Sleep(100 * time.Millisecond)
+						time.Sleep(60 * time.Millisecond) // others ask before it is looked whether anyone has waited too long
 					}
 					time.Sleep(2500 * time.Millisecond)
 

@@ -28,7 +28,7 @@ func (g *Registrar) decide(ctx context.Context, d *desk, head []Queued) (publish
 	if err != nil {
 		return false, fmt.Errorf("save %d commands in room %s: %w", len(commands), d.id, err)
 	}
-	entry.SavedAt = g.Now()
+	entry.SavedAt, entry.Locked = g.Now(), d.locked
 	d.apply(g, entry)
 
 	// The entry is durable. A lost publication costs freshness, not truth,
