@@ -145,10 +145,10 @@ func (h *hall) applied(r *room.Room, e *room.Entry) {
 		}
 		if len(h.watchers) > 0 {
 			touch(h.touched, event)
+			if len(h.touched) > 0 && h.savedAt.IsZero() {
+				h.savedAt = h.savedOf(e)
+			}
 		}
-	}
-	if len(h.touched) > 0 && h.savedAt.IsZero() {
-		h.savedAt = h.savedOf(e)
 	}
 	if changed {
 		h.toAll(r)

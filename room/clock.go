@@ -24,17 +24,20 @@ func (r *reading) at(here time.Time) time.Time { return r.store.Add(here.Sub(r.h
 
 // set notes what the store's clock said to a question that was on its way,
 // there and back, between two times here. A reading that took long tells less
-// than an earlier one that did not, unless the two cannot both be right.
-func (c *clock) set(store, asked, answered time.Time) {
+// than an earlier one that did not, unless the two cannot both be right. It
+// returns by how much they differ.
+func (c *clock) set(store, asked, answered time.Time) (moved time.Duration) {
 	half := answered.Sub(asked) / 2
 	next := &reading{store, asked.Add(half), half}
 	if last := c.base.Load(); last != nil {
+		moved = store.Sub(last.at(next.here)).Abs()
 		known := last.within + time.Duration(drift*float64(next.here.Sub(last.here)))
-		if half > known && store.Sub(last.at(next.here)).Abs() <= half+known {
-			return
+		if half > known && moved <= half+known {
+			return moved
 		}
 	}
 	c.base.Store(next)
+	return moved
 }
 
 func (c *clock) now() time.Time {

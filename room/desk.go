@@ -24,24 +24,26 @@ type desk struct {
 	loading sync.Mutex    // held over the store's answer
 	stir    chan struct{} // holds a token when a worker that waits has to look again
 
-	mu      sync.Mutex // the room's lock; guards all below
-	room    *Room      // nil: not loaded
-	tail    []Entry    // of the last minute, in order
-	decided map[CommandID]bool
-	asked   map[UserID]time.Time // when the last command of a person was asked that was decided
-	waiting map[CommandID]*asked // unanswered, on the way to the queue or in it
-	line    []*asked             // the same in order of asking, and some that are answered
-	queued  int                  // of waiting: those in the queue
-	heardAt time.Time            // when the holder of the lock, another instance, last told of an entry
-	stuck   bool                 // the lock is held, and nobody was at work under it for too long
-	usedAt  time.Time
-	due     *time.Timer
+	mu        sync.Mutex           // the room's lock; guards all below
+	room      *Room                // nil: not loaded
+	tail      []Entry              // of the last minute, in order
+	decisions                      // of the tail
+	waiting   map[CommandID]*asked // unanswered, on the way to the queue or in it
+	line      []*asked             // the same in order of asking, and some that are answered
+	queued    int                  // of waiting: those in the queue
+	filling   bool                 // entries that were missed are being read
+	lacking   bool                 // and more have been since
+	heardAt   time.Time            // when the holder of the lock, another instance, last told of an entry
+	stuck     bool                 // the lock is held, and nobody was at work under it for too long
+	usedAt    time.Time
+	due       *time.Timer
 }
 
 // An asked is a command and who waits for its outcome.
 type asked struct {
 	command Command
 	reply   func(Outcome)
+	since   time.Time // by this machine's clock
 
 	queued   bool // in the queue, or the queue would not have it; guarded by the desk's mu
 	answered bool // guarded by the desk's mu
@@ -53,13 +55,15 @@ func (a *asked) answer(o Outcome) {
 	}
 }
 
-// patience is how long a command may wait: until the caller gives up, or,
-// where nobody does, until no one would decide it any more.
-func (a *asked) patience() time.Duration {
-	if a.command.Type.past() {
-		return staleAfter
+// expired tells whether a command has waited for too long: until the caller
+// gives up, or, where nobody does, until no one would decide it any more. At
+// the end nobody waits that long.
+func (a *asked) expired(ending bool) bool {
+	patience := answerWithin
+	if a.command.Type.past() && !ending {
+		patience = staleAfter
 	}
-	return answerWithin
+	return time.Since(a.since) > patience
 }
 
 // A View is a look at a room on this instance, valid while its lock is held.
@@ -102,7 +106,7 @@ func (g *Registrar) desk(id ID) *desk {
 	defer g.mu.Unlock()
 	d := g.desks[id]
 	if d == nil {
-		d = &desk{id: id, stir: make(chan struct{}, 1), decided: map[CommandID]bool{}, asked: map[UserID]time.Time{}, waiting: map[CommandID]*asked{}}
+		d = &desk{id: id, stir: make(chan struct{}, 1), decisions: newDecisions(), waiting: map[CommandID]*asked{}}
 		if g.desks == nil {
 			g.desks = map[ID]*desk{}
 		}
@@ -200,9 +204,17 @@ func (g *Registrar) load(ctx context.Context, d *desk) error {
 	d.room, d.usedAt = r, now
 	for _, e := range entries {
 		d.remember(e)
+		d.reply(&e)
 	}
 	d.wake(g)
 	return nil
+}
+
+// clear forgets the room, which is not as the store has it: it is loaded anew.
+func (d *desk) clear() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.room, d.tail, d.decisions = nil, nil, newDecisions()
 }
 
 // see shows the room, and returns false if the desk was forgotten meanwhile.
@@ -233,7 +245,7 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.room == nil || e.Version <= d.room.Version:
+	case d.gone || d.room == nil || e.Version <= d.room.Version:
 		return true
 	case e.Version > d.room.Version+1:
 		return false
@@ -241,25 +253,31 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 	d.room.Apply(e)
 	d.usedAt = e.At
 	d.remember(e)
-	for _, answer := range e.Answers {
-		if a, ok := d.waiting[answer.Command]; ok {
-			d.dismiss(a)
-			a.answer(Outcome{Room: d.room, Entry: &e, Answer: answer, Err: answer.Err()})
-		}
-	}
-	if d.queued == 0 {
-		d.look()
-	}
+	d.reply(&e)
 	g.Listener.Applied(d.room, &e)
 	d.wake(g)
 	return true
 }
 
+// reply answers those who wait here for what an entry decided. Its caller holds
+// mu.
+func (d *desk) reply(e *Entry) {
+	for _, answer := range e.Answers {
+		if a, ok := d.waiting[answer.Command]; ok {
+			d.dismiss(a)
+			a.answer(Outcome{Room: d.room, Entry: e, Answer: answer, Err: answer.Err()})
+		}
+	}
+	if d.queued == 0 {
+		d.look()
+	}
+}
+
 // hear notes that another instance is at work under the lock.
-func (d *desk) hear(now time.Time) {
+func (d *desk) hear() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.heardAt, d.stuck = now, false
+	d.heardAt, d.stuck = time.Now(), false
 }
 
 // dismiss takes out a command that has its answer. Its caller holds mu.
@@ -283,18 +301,12 @@ func (d *desk) look() {
 func (d *desk) remember(e Entry) {
 	d.tail = append(d.tail, e)
 	for _, a := range e.Answers {
-		d.decided[a.Command] = true
-		if !a.Type.past() {
-			d.asked[a.User] = later(d.asked[a.User], a.askedAt(e.At))
-		}
+		d.decisions.add(a.Command, a.Type, a.User, a.Session, a.askedAt(e.At))
 	}
 	old := 0
 	for old < len(d.tail)-1 && d.tail[old].At.Before(e.At.Add(-memory)) {
 		for _, a := range d.tail[old].Answers {
-			delete(d.decided, a.Command)
-			if d.asked[a.User].Before(e.At.Add(-memory)) {
-				delete(d.asked, a.User)
-			}
+			d.decisions.forget(a.Command, a.User, a.Session, e.At.Add(-memory))
 		}
 		d.tail[old] = Entry{}
 		old++
@@ -316,4 +328,34 @@ func (d *desk) wake(g *Registrar) {
 		return
 	}
 	d.due.Reset(in)
+}
+
+// decisions are what must be known of what was decided lately, so that nothing
+// is decided twice, or too late.
+type decisions struct {
+	decided map[CommandID]bool
+	asked   map[UserID]time.Time // when the last command of a person was asked
+	over    map[SessionID]bool   // sessions whose socket has gone
+}
+
+func newDecisions() decisions {
+	return decisions{map[CommandID]bool{}, map[UserID]time.Time{}, map[SessionID]bool{}}
+}
+
+func (d *decisions) add(id CommandID, typ CommandType, by UserID, session SessionID, at time.Time) {
+	d.decided[id] = true
+	switch {
+	case typ == CommandDisconnect:
+		d.over[session] = true
+	case !typ.past():
+		d.asked[by] = later(d.asked[by], at)
+	}
+}
+
+func (d *decisions) forget(id CommandID, by UserID, session SessionID, before time.Time) {
+	delete(d.decided, id)
+	delete(d.over, session)
+	if d.asked[by].Before(before) {
+		delete(d.asked, by)
+	}
 }

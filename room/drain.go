@@ -10,6 +10,11 @@ import (
 func (g *Registrar) work(d *desk) {
 	ctx := context.Background()
 	for more := true; more || d.busy(); {
+		if err := g.load(ctx, d); err != nil {
+			d.refuse(err)
+			more = false
+			continue
+		}
 		var err error
 		if more, err = g.turn(ctx, d); err != nil {
 			g.Log.WarnContext(ctx, "commands not decided yet", "room", d.id, "err", err)
@@ -76,8 +81,11 @@ func (g *Registrar) drain(ctx context.Context, d *desk) (more bool, err error) {
 			return true, g.rescue(ctx, d)
 		}
 		published, err := g.decide(ctx, d, head)
-		if err != nil || !published || time.Now().After(end) {
-			return published, err
+		switch {
+		case err != nil || time.Now().After(end):
+			return true, err
+		case !published: // the queue shows the same again
+			return false, g.decideOwn(ctx, d)
 		}
 	}
 	return true, nil
@@ -100,7 +108,7 @@ func (g *Registrar) rescue(ctx context.Context, d *desk) error {
 // commands of this instance are decided without it, and from then on at once,
 // until there is a holder at work.
 func (g *Registrar) standBy(ctx context.Context, d *desk) error {
-	waited, ok := d.waited(g.Now())
+	waited, ok := d.waited()
 	switch {
 	case !ok:
 		return nil

@@ -32,14 +32,22 @@ func (h heldBy) Lock(ctx context.Context, id room.ID) (func(), bool, error) {
 func TestHolderDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall()
-		i := h.instance(t, "i1")
-		id, code := i.opened(100)
+		i := h.stopped(t, "i1")
 		i.Locker = heldBy{h.locker, time.Now().Add(5 * time.Second)}
-		skipped := map[string]int{}
-		i.Metrics = &room.Metrics{Skipped: func(reason string) { skipped[reason]++ }}
+		var held, away, replies atomic.Int32
+		i.Metrics = &room.Metrics{Skipped: func(reason string) {
+			if reason == "held" {
+				held.Add(1)
+			} else {
+				away.Add(1)
+			}
+		}}
+		i.run()
+		id, code := i.opened(100)
 		for n := range 70 {
 			asked := time.Now()
 			i.Ask(join(id, code, student(n)), func(o room.Outcome) {
+				replies.Add(1)
 				most := time.Second
 				if n > 10 { // by then the lock was given up on
 					most = 10 * time.Millisecond
@@ -50,8 +58,11 @@ func TestHolderDies(t *testing.T) {
 			})
 			time.Sleep(100 * time.Millisecond)
 		}
-		if skipped["held"] == 0 || skipped["away"] > 0 {
-			t.Errorf("skipped the lock: %v", skipped)
+		if n := replies.Load(); n != 70 {
+			t.Errorf("%d of 70 were answered", n)
+		}
+		if held.Load() == 0 || away.Load() > 0 {
+			t.Errorf("skipped the lock %d times since it was held, %d since it was away", held.Load(), away.Load())
 		}
 		if head, err := h.queue.Head(t.Context(), id, 99); len(head) > 0 || err != nil {
 			t.Errorf("%d commands are left in the queue, %v", len(head), err)
@@ -65,31 +76,32 @@ func TestHolderDies(t *testing.T) {
 func TestHolderIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall()
-		one, two := h.instance(t, "i1"), h.instance(t, "i2")
+		one, two := h.stopped(t, "i1"), h.stopped(t, "i2")
+		one.Queue = &passing{Queue: h.queue} // takes i1's commands alone
+		two.Locker = nobody{}
+		var skipped atomic.Pointer[time.Time]
+		two.Metrics = &room.Metrics{Skipped: func(string) {
+			now := time.Now()
+			skipped.Store(&now)
+		}}
+		one.run()
+		two.run()
 		id, code := one.opened(100)
 		two.header(id) // has it in memory
-		two.Locker = nobody{}
-		skipped := time.Duration(0)
-		began := time.Now()
-		two.Metrics = &room.Metrics{Skipped: func(string) { skipped = time.Since(began) }}
-		busy := &passing{Queue: h.queue} // takes i1's commands alone
-		one.Queue = busy
-		go func() {
+		var asking sync.WaitGroup
+		asking.Go(func() {
 			for n := range 60 {
 				one.must(join(id, code, student(n)))
 				time.Sleep(100 * time.Millisecond)
 			}
-		}()
+		})
 		synctest.Wait()
-		leaving := leave(id, student(0))
-		leaving.Type = room.CommandDisconnect // nobody gives up before ten seconds
-		if _, err := two.do(leaving); err != nil {
-			t.Error(err)
+		began := time.Now()
+		two.must(leave(id, student(0)))
+		if at := skipped.Load(); at == nil || at.Sub(began) < time.Second || at.Sub(began) > 1800*time.Millisecond {
+			t.Errorf("decided without the lock at %v, asked at %v", at, began)
 		}
-		if skipped < time.Second || skipped > 1800*time.Millisecond {
-			t.Errorf("decided without the lock after %v", skipped)
-		}
-		time.Sleep(10 * time.Second)
+		asking.Wait()
 	})
 }
 
@@ -118,10 +130,12 @@ func TestHandOver(t *testing.T) {
 		h := newHall()
 		one, two := h.instance(t, "i1"), h.instance(t, "i2")
 		id, code := one.opened(1000)
+		var replies atomic.Int32
 		for n := range 300 {
 			asked := time.Now()
 			i := []*instance{one, two}[n%2]
 			i.Ask(join(id, code, student(n)), func(o room.Outcome) {
+				replies.Add(1)
 				if took := time.Since(asked); o.Err != nil || took > 50*time.Millisecond {
 					t.Errorf("student %d is answered %v after %v", n, o.Err, took)
 				}
@@ -130,6 +144,9 @@ func TestHandOver(t *testing.T) {
 			time.Sleep(time.Duration(n%5) * time.Millisecond)
 		}
 		time.Sleep(time.Second)
+		if n := replies.Load(); n != 300 {
+			t.Errorf("%d of 300 were answered", n)
+		}
 		h.log(t, id)
 	})
 }
@@ -220,16 +237,17 @@ func TestSlowerInstance(t *testing.T) {
 func TestCompare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall()
-		one := h.instance(t, "i1")
+		var gaps atomic.Int32
+		one := h.stopped(t, "i1")
+		one.Metrics = &room.Metrics{Gap: func() { gaps.Add(1) }}
+		one.run()
 		h.bus = &dropping{Bus: h.bus}
 		two := h.instance(t, "i2")
-		gaps := 0
-		one.Metrics = &room.Metrics{Gap: func() { gaps++ }}
 		id, code := one.opened(9)
 		two.must(join(id, code, student(1)))
 		time.Sleep(2200 * time.Millisecond)
-		if seat := one.seated(id, student(1).User); seat != 1 || gaps != 1 {
-			t.Errorf("seat %d two seconds later, %d gaps", seat, gaps)
+		if seat := one.seated(id, student(1).User); seat != 1 || gaps.Load() != 1 {
+			t.Errorf("seat %d two seconds later, %d gaps", seat, gaps.Load())
 		}
 	})
 }
@@ -244,7 +262,10 @@ func TestSilentInstance(t *testing.T) {
 		frozen := &freezing{Store: h.memory}
 		one.Store = frozen
 		one.run()
-		two := h.instance(t, "i2")
+		var reaped atomic.Int32
+		two := h.stopped(t, "i2")
+		two.Metrics = &room.Metrics{Reaped: func(sessions int) { reaped.Add(int32(sessions)) }}
+		two.run()
 		time.Sleep(15 * time.Second)
 		id, code := one.opened(9)
 		came := join(id, code, student(1))
@@ -257,6 +278,9 @@ func TestSilentInstance(t *testing.T) {
 		two.header(id)
 
 		time.Sleep(20 * time.Second)
+		if n := reaped.Load(); n != 1 {
+			t.Errorf("%d sessions were reaped", n)
+		}
 		log := h.log(t, id)
 		ended := slices.IndexFunc(log, func(e room.Entry) bool {
 			return len(e.Events) > 0 && e.Events[0].Type == room.EventDisconnected
@@ -353,9 +377,7 @@ func TestSleeper(t *testing.T) {
 		ahead.must(join(id, code, student(2)))
 		synctest.Wait()
 		q.again(t, id)
-		if _, err := i.do(join(id, code, student(3))); !errors.Is(err, room.ErrUnavailable) {
-			t.Errorf("asked two minutes late: %v", err) // until the next beat
-		}
+		i.must(join(id, code, student(3)))
 		synctest.Wait()
 		if seat := i.seated(id, student(1).User); seat != 0 {
 			t.Errorf("who left has seat %d again", seat)

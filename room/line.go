@@ -53,6 +53,9 @@ func (d *desk) accept() []*asked {
 		d.line = slices.DeleteFunc(d.line, func(a *asked) bool { return a.answered })
 	}
 	for _, a := range accepted {
+		if d.room != nil { // the store's clock may have been set back
+			a.command.AskedAt = later(a.command.AskedAt, d.room.At)
+		}
 		d.waiting[a.command.ID] = a
 	}
 	d.line = append(d.line, accepted...)
@@ -92,13 +95,19 @@ func (d *desk) employ() bool {
 	return true
 }
 
-// refuse answers everything in the inbox.
+// refuse answers everything that was asked here.
 func (d *desk) refuse(err error) {
 	d.in.Lock()
-	inbox := d.inbox
+	refused := d.inbox
 	d.inbox = nil
 	d.in.Unlock()
-	for _, a := range inbox {
+	d.mu.Lock()
+	for _, a := range d.waiting {
+		d.dismiss(a)
+		refused = append(refused, a)
+	}
+	d.mu.Unlock()
+	for _, a := range refused {
 		a.answer(Outcome{Err: err})
 	}
 }
@@ -106,7 +115,7 @@ func (d *desk) refuse(err error) {
 // expire tells those who have waited too long that it cannot be told, however
 // long anyone waits for the store; while there is work, again and again.
 func (d *desk) expire(g *Registrar) {
-	for _, a := range d.late(g.Now()) {
+	for _, a := range d.late(!g.runs()) {
 		a.answer(Outcome{Err: ErrUnavailable})
 	}
 	d.in.Lock()
@@ -126,23 +135,23 @@ func (d *desk) watch(g *Registrar) {
 }
 
 // late takes out those who have waited too long.
-func (d *desk) late(now time.Time) (late []*asked) {
+func (d *desk) late(ending bool) (late []*asked) {
 	d.in.Lock()
 	defer d.in.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, a := range d.waiting {
-		if now.Sub(a.command.AskedAt) > a.patience() {
+		if a.expired(ending) {
 			late = append(late, a)
 			d.dismiss(a)
 		}
 	}
 	d.inbox = slices.DeleteFunc(d.inbox, func(a *asked) bool {
-		expired := now.Sub(a.command.AskedAt) > a.patience()
-		if expired {
-			late = append(late, a)
+		if !a.expired(ending) {
+			return false
 		}
-		return expired
+		late = append(late, a)
+		return true
 	})
 	return late
 }
@@ -150,7 +159,7 @@ func (d *desk) late(now time.Time) (late []*asked) {
 // waited returns for how long commands of this instance have waited for one
 // that is at work, which is too long if that was found out before; false if
 // none waits.
-func (d *desk) waited(now time.Time) (time.Duration, bool) {
+func (d *desk) waited() (time.Duration, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for len(d.line) > 0 && d.line[0].answered {
@@ -162,8 +171,8 @@ func (d *desk) waited(now time.Time) (time.Duration, bool) {
 	if d.stuck {
 		return lockPatience, true
 	}
-	asked := d.line[0].command.AskedAt
-	return now.Sub(earlier(later(asked, d.heardAt), asked.Add(heardPatience))), true
+	since := d.line[0].since
+	return time.Since(earlier(later(since, d.heardAt), since.Add(heardPatience))), true
 }
 
 func (d *desk) idle() bool {

@@ -74,6 +74,9 @@ func (m *memory) SaveNext(ctx context.Context, id room.ID, after int64, next fun
 	}
 	defer m.mu.Unlock()
 	m.stops++
+	if m.rooms[id] == nil || int64(len(m.rooms[id].log)) < after {
+		return room.ErrStale
+	}
 	step, ok := next(slices.Clone(m.rooms[id].log[after:]))
 	if !ok {
 		return nil
@@ -143,6 +146,9 @@ func (m *memory) Entries(ctx context.Context, id room.ID, after int64, limit int
 		return nil, err
 	}
 	defer m.mu.Unlock()
+	if m.rooms[id] == nil {
+		return nil, nil
+	}
 	log := m.rooms[id].log
 	return slices.Clone(log[after:min(int(after)+limit, len(log))]), nil
 }

@@ -163,7 +163,8 @@ type Answer struct {
 	Already bool        `json:"already,omitempty"`
 	State   State       `json:"state,omitempty"` // join, connect: the place
 	Seat    int         `json:"seat,omitempty"`
-	Count   int         `json:"count,omitempty"` // admit
+	Count   int         `json:"count,omitempty"`   // admit: people; reap: sessions that ended
+	Session SessionID   `json:"session,omitempty"` // disconnect: it is over, whether or not it had begun
 }
 
 // askedAt is when the command of an entry of the given time was asked.

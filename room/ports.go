@@ -23,8 +23,8 @@ type Store interface {
 	// SaveNext is Save for a room that others keep changing: it makes them
 	// wait, calls next once with the entries after a version, in order and
 	// named, and saves the step that next makes of them; false: nothing is to
-	// be saved. The errors are Save's; ErrStale only if the room does not
-	// exist.
+	// be saved. The errors are Save's; ErrStale only if the store has less of
+	// the room than the caller, or nothing.
 	SaveNext(ctx context.Context, id ID, after int64, next func(missed []Entry) (Step, bool)) error
 
 	// Load returns a room as it is, and its entries since the given time in
@@ -106,7 +106,8 @@ type Locker interface {
 // lost, and comes late or twice.
 type Bus interface {
 	// Publish tells all instances of the entry and takes the commands that
-	// it answers off the queue, both at once.
+	// it answers off the queue, both at once. An entry of version 0 tells
+	// nothing.
 	Publish(ctx context.Context, entry Entry, answered []string) error
 
 	// Listen hands entries that are published to receive, in the order of

@@ -3,6 +3,9 @@ package room
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -23,14 +26,16 @@ const (
 	onItsWay = 100 * time.Millisecond
 )
 
-// A pulse is the row of this instance's own beats. It is owned by Run, and
-// by Recover before that.
+// A pulse is the row of this instance's own beats.
 type pulse struct {
-	first, last time.Time // of a row without a break; zero: there is none
+	mu          sync.Mutex // guards the rest
+	first, last time.Time  // of a row without a break; zero: there is none
 }
 
 // beat notes a beat that succeeded.
 func (p *pulse) beat(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.last.IsZero() || now.Sub(p.last) > brokenAfter {
 		p.first = now
 	}
@@ -39,7 +44,18 @@ func (p *pulse) beat(now time.Time) {
 
 // steady tells whether this instance has been in touch with the store for
 // long enough to judge others.
-func (p *pulse) steady() bool { return p.last.Sub(p.first) >= deadAfter }
+func (p *pulse) steady() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last.Sub(p.first) >= deadAfter
+}
+
+// stop ends the row.
+func (p *pulse) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.first, p.last = time.Time{}, time.Time{}
+}
 
 // Self is the instance that this Registrar is in the store's eyes. It is
 // another one after it was marked dead.
@@ -61,17 +77,22 @@ func (g *Registrar) Recover(ctx context.Context) error {
 
 // beat tells the store that this instance lives, and learns its time.
 func (g *Registrar) beat(ctx context.Context) bool {
+	g.beating.Lock()
+	defer g.beating.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
 	began := time.Now()
 	said, err := g.Store.Beat(ctx, g.Self())
 	if err != nil {
-		g.pulse = pulse{}
+		g.pulse.stop()
 		g.Log.WarnContext(ctx, "the store did not answer", "err", err)
 		return false
 	}
 	now := time.Now()
-	g.clock.set(said.Now, began, now)
+	if g.clock.set(said.Now, began, now) > brokenAfter {
+		// The store's clock was set: by it, others have been silent for as long.
+		g.pulse.stop()
+	}
 	g.pulse.beat(now)
 	g.Metrics.instances(said.Living)
 	if said.Dead {
@@ -90,7 +111,7 @@ func (g *Registrar) rise(ctx context.Context) {
 		g.renewed.Store(&next)
 	}
 	g.Listener.Died()
-	g.pulse = pulse{}
+	g.pulse.stop()
 }
 
 // lookAround marks instances as dead that have been silent, and ends the
@@ -98,7 +119,8 @@ func (g *Registrar) rise(ctx context.Context) {
 func (g *Registrar) lookAround(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	if g.pulse.steady() {
+	// The beat just before tells whether the store's clock was set.
+	if g.pulse.steady() && g.beat(ctx) && g.pulse.steady() {
 		dead, err := g.Store.Bury(ctx, g.Self(), deadAfter)
 		if err != nil {
 			return // the beat says that the store is away
@@ -121,33 +143,42 @@ func (g *Registrar) reap(ctx context.Context) error {
 	}
 	for _, o := range orphans {
 		g.Log.InfoContext(ctx, "sessions of a dead instance end", "room", o.Room, "instance", o.Instance, "at", o.BeatAt)
-		g.Ask(Command{Type: CommandReap, Room: o.Room, Instance: o.Instance, At: o.BeatAt}, nil)
+		g.Ask(Command{Type: CommandReap, Room: o.Room, Instance: o.Instance, At: o.BeatAt}, func(o Outcome) {
+			g.Metrics.reaped(o.Answer.Count) // where it was not decided it is asked again at the next look
+		})
 	}
 	return nil
 }
 
 // compare finds the rooms here that lag behind the store, whatever the bus
 // has lost, and has them catch up. What is on its way has so long to come.
+// A room that is further here than in the store is read anew.
 func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
-	var ids []ID
+	here := map[ID]int64{}
 	for _, d := range g.all() {
-		if d.version() > 0 {
-			ids = append(ids, d.id)
+		if version := d.version(); version > 0 {
+			here[d.id] = version
 		}
 	}
-	if len(ids) == 0 {
+	if len(here) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	versions, err := g.Store.Versions(ctx, ids)
+	stored, err := g.Store.Versions(ctx, slices.Collect(maps.Keys(here)))
 	if err != nil {
 		return // the beat says that the store is away
 	}
-	behind := g.behind(versions)
+	for _, d := range g.all() {
+		if here[d.id] > stored[d.id] {
+			g.Log.WarnContext(ctx, "the store has lost entries of a room", "room", d.id, "here", here[d.id], "stored", stored[d.id])
+			d.clear()
+		}
+	}
+	behind := g.behind(stored)
 	if len(behind) > 0 && settle > 0 {
 		pause(ctx, settle)
-		behind = g.behind(versions)
+		behind = g.behind(stored)
 	}
 	for _, d := range behind {
 		g.fill(d)
@@ -164,12 +195,44 @@ func (g *Registrar) behind(versions map[ID]int64) (behind []*desk) {
 	return behind
 }
 
-// fill has the entries read that the bus did not bring.
+// fill has the entries read that the bus did not bring: once at a time,
+// however many of those that follow find them missing.
 func (g *Registrar) fill(d *desk) {
+	if !d.lack() {
+		return
+	}
 	g.Metrics.gap()
-	g.start(func() {
-		if err := g.catchUp(d); err != nil {
-			g.Log.Debug("a room lags behind", "room", d.id, "err", err) // until the next comparison
+	begun := g.start(func() {
+		for more := true; more; more = d.filled() {
+			if err := g.catchUp(d); err != nil {
+				g.Log.Debug("a room lags behind", "room", d.id, "err", err) // until the next comparison
+			}
 		}
 	})
+	if !begun {
+		d.filled()
+	}
+}
+
+// lack notes that entries are missing, and returns false if they are being
+// read.
+func (d *desk) lack() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.filling {
+		d.lacking = true
+		return false
+	}
+	d.filling = true
+	return true
+}
+
+// filled notes that entries have been read, and tells whether more were missed
+// meanwhile.
+func (d *desk) filled() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.filling = d.lacking
+	d.lacking = false
+	return d.filling
 }

@@ -39,6 +39,9 @@ const (
 	// staleSaves is how often in a row a room may have moved on before it is
 	// stopped for a save: by then a faster instance would win for ever.
 	staleSaves = 2
+	// dueEvery is how late a room is looked at whose timers died with an
+	// instance.
+	dueEvery = time.Second
 	// idleAfter is how long a room that nobody looks at stays in memory.
 	idleAfter = memory
 )
@@ -87,6 +90,7 @@ type Registrar struct {
 	commands atomic.Uint64 // asked so far, to name them
 	workers  sync.WaitGroup
 	pulse    pulse
+	beating  sync.Mutex // held over a beat
 
 	mu    sync.Mutex // guards the next two
 	desks map[ID]*desk
@@ -102,9 +106,8 @@ func (g *Registrar) Ask(c Command, reply func(Outcome)) {
 	if c.Type != CommandTick {
 		c.ID = g.newCommandID()
 	}
-	c.AskedAt = g.Now()
 	if c.Type.past() && c.At.IsZero() {
-		c.At = c.AskedAt
+		c.At = g.Now()
 	}
 	if c.Type.past() && reply == nil {
 		reply = g.insist(c)
@@ -145,6 +148,7 @@ func (g *Registrar) enqueue(a *asked) bool {
 			ok = d.taking
 		}
 		if ok {
+			a.since, a.command.AskedAt = time.Now(), g.Now()
 			d.inbox = append(d.inbox, a)
 		}
 	})
@@ -222,35 +226,42 @@ func (g *Registrar) holder(ctx context.Context, claim string) (ID, error) {
 // is done; then it waits for the commands that are being decided.
 func (g *Registrar) Run(ctx context.Context) error {
 	defer g.end()
-	var listener sync.WaitGroup
-	defer listener.Wait()
-	listener.Go(func() { g.listen(ctx) })
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() { g.listen(ctx) })
+	parts.Go(func() { every(ctx, beatEvery, func() { g.beat(ctx) }) }) // and nothing else: who is late is dead
+	parts.Go(func() {
+		every(ctx, dueEvery, func() {
+			g.nudgeDue(ctx)
+			g.forget(idleAfter)
+		})
+	})
+	every(ctx, compareEvery, func() {
+		g.compare(ctx, onItsWay)
+		g.lookAround(ctx)
+	})
+	return nil
+}
 
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
-	compare := time.NewTicker(compareEvery)
-	defer compare.Stop()
+// every calls f every so often until ctx is done.
+func every(ctx context.Context, often time.Duration, f func()) {
+	tick := time.NewTicker(often)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-beat.C:
-			if g.beat(ctx) {
-				g.nudgeDue(ctx)
-			}
-			g.forget(idleAfter)
-		case <-compare.C:
-			g.compare(ctx, onItsWay)
-			g.lookAround(ctx)
+			return
+		case <-tick.C:
+			f()
 		}
 	}
 }
 
 // nudgeDue has rooms looked at that are due and that no timer here watches.
 func (g *Registrar) nudgeDue(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	ids, err := g.Store.Due(ctx, g.Now().Add(-beatEvery), batchLimit)
+	ids, err := g.Store.Due(ctx, g.Now().Add(-dueEvery), batchLimit)
 	if err != nil {
 		return // the beat has said that the store is away
 	}
@@ -294,10 +305,9 @@ func (g *Registrar) receive(e Entry) {
 	switch {
 	case d == nil:
 	case d.apply(g, e):
-		now := g.Now()
-		g.Metrics.heard(now.Sub(e.SavedAt))
+		g.Metrics.heard(g.Now().Sub(e.SavedAt))
 		if e.Locked {
-			d.hear(now)
+			d.hear()
 		}
 	default:
 		g.fill(d)

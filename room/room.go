@@ -287,6 +287,14 @@ func (r *Room) answer(c Command, events []Event, err error, at time.Time) Answer
 		return a
 	}
 	switch c.Type {
+	case CommandDisconnect:
+		a.Session = c.Session
+	case CommandReap:
+		for _, e := range events {
+			if e.Type == EventDisconnected {
+				a.Count++
+			}
+		}
 	case CommandJoin, CommandConnect:
 		p := r.people[c.By.User]
 		a.State, a.Seat = p.State, p.Seat

@@ -51,7 +51,7 @@ func (g *Registrar) save(ctx context.Context, d *desk, commands []Command) (Entr
 			err  error
 		)
 		if stale < staleSaves {
-			if step, idle = g.batch(d, commands); !idle {
+			if step, idle, err = g.batch(d, commands); err == nil && !idle {
 				err = g.persist(ctx, step)
 			}
 		} else {
@@ -82,25 +82,40 @@ func (g *Registrar) stopAndSave(ctx context.Context, d *desk, commands []Command
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 	defer cancel()
 	began := time.Now()
-	idle = true
+	var cleared error
 	err = g.Store.SaveNext(ctx, d.id, d.version(), func(missed []Entry) (Step, bool) {
 		for _, e := range missed {
 			d.apply(g, e)
 		}
-		step, idle = g.batch(d, commands)
-		return step, !idle
+		step, idle, cleared = g.batch(d, commands)
+		return step, !idle && cleared == nil
 	})
-	if errors.Is(err, ErrUnknown) && !idle {
-		return step, false, g.persist(ctx, step)
+	switch {
+	case cleared != nil:
+		err = cleared
+	case errors.Is(err, ErrStale): // nobody can have been faster: the store has lost what is here
+		d.clear()
+		err = errCleared
+	case idle:
+	case errors.Is(err, ErrUnknown):
+		err = g.persist(ctx, step)
+	default:
+		g.Metrics.saved(began, len(step.Entry.Answers), err)
 	}
-	g.Metrics.saved(began, len(step.Entry.Answers), err)
 	return step, idle, err
 }
 
+// errCleared says that the room went out of memory while it was worked on.
+var errCleared = errors.New("the room has to be loaded again")
+
 // batch decides what of commands may be decided, on this instance's copy, and
 // tells those who asked here for what may not.
-func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool) {
+func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool, err error) {
 	d.mu.Lock()
+	if d.room == nil {
+		d.mu.Unlock()
+		return Step{}, false, errCleared
+	}
 	now := g.Now()
 	fresh, lost := d.sift(commands, now)
 	step = d.room.Batch(fresh, now)
@@ -115,7 +130,7 @@ func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool) {
 	for _, a := range lost {
 		a.answer(Outcome{Err: ErrUnavailable})
 	}
-	return step, idle
+	return step, idle, nil
 }
 
 // sift returns the commands that are to be decided: once each, and none that
@@ -123,17 +138,13 @@ func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool) {
 // caller holds mu.
 func (d *desk) sift(commands []Command, now time.Time) (fresh []Command, lost []*asked) {
 	fresh = make([]Command, 0, len(commands))
-	seen := make(map[CommandID]bool, len(commands)) // a queue may hold a command twice
-	asked := make(map[UserID]time.Time, len(commands))
+	before := newDecisions()
 	for _, c := range commands {
 		switch {
-		case d.decided[c.ID] || seen[c.ID]:
-		case !d.tooLate(c, now, asked[c.By.User]):
+		case d.decided[c.ID] || before.decided[c.ID]: // a queue may hold a command twice
+		case !d.tooLate(c, now, before):
 			fresh = append(fresh, c)
-			seen[c.ID] = true
-			if !c.Type.past() {
-				asked[c.By.User] = later(asked[c.By.User], c.AskedAt)
-			}
+			before.add(c.ID, c.Type, c.By.User, c.Session, c.AskedAt)
 		default:
 			if a := d.waiting[c.ID]; a != nil {
 				d.dismiss(a)
@@ -146,13 +157,17 @@ func (d *desk) sift(commands []Command, now time.Time) (fresh []Command, lost []
 
 // tooLate tells whether a command must not be decided any more: who asked has
 // given up, or has asked for something else since that was decided, perhaps
-// just now. The room's own time counts too: a machine that slept does not know
-// how late it is.
-func (d *desk) tooLate(c Command, now, since time.Time) bool {
-	if later(now, d.room.At).Sub(c.AskedAt) >= staleAfter {
+// just now, or the socket that asked has gone. The room's own time counts too:
+// a machine that slept does not know how late it is.
+func (d *desk) tooLate(c Command, now time.Time, before decisions) bool {
+	switch {
+	case later(now, d.room.At).Sub(c.AskedAt) >= staleAfter:
 		return true
+	case c.Type.past():
+		return false
 	}
-	return !c.Type.past() && c.AskedAt.Before(later(since, d.asked[c.By.User]))
+	return c.AskedAt.Before(later(before.asked[c.By.User], d.asked[c.By.User])) ||
+		c.Session != "" && (before.over[c.Session] || d.over[c.Session])
 }
 
 // persist saves a step, again and again while it cannot be told whether it
