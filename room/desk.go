@@ -329,33 +329,3 @@ func (d *desk) wake(g *Registrar) {
 	}
 	d.due.Reset(in)
 }
-
-// decisions are what must be known of what was decided lately, so that nothing
-// is decided twice, or too late.
-type decisions struct {
-	decided map[CommandID]bool
-	asked   map[UserID]time.Time // when the last command of a person was asked
-	over    map[SessionID]bool   // sessions whose socket has gone
-}
-
-func newDecisions() decisions {
-	return decisions{map[CommandID]bool{}, map[UserID]time.Time{}, map[SessionID]bool{}}
-}
-
-func (d *decisions) add(id CommandID, typ CommandType, by UserID, session SessionID, at time.Time) {
-	d.decided[id] = true
-	switch {
-	case typ == CommandDisconnect:
-		d.over[session] = true
-	case !typ.past():
-		d.asked[by] = later(d.asked[by], at)
-	}
-}
-
-func (d *decisions) forget(id CommandID, by UserID, session SessionID, before time.Time) {
-	delete(d.decided, id)
-	delete(d.over, session)
-	if d.asked[by].Before(before) {
-		delete(d.asked, by)
-	}
-}

@@ -133,43 +133,6 @@ func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool, er
 	return step, idle, nil
 }
 
-// sift returns the commands that are to be decided: once each, and none that
-// is too late. Those that never will be, and were asked here, are lost. Its
-// caller holds mu.
-func (d *desk) sift(commands []Command, now time.Time) (fresh []Command, lost []*asked) {
-	fresh = make([]Command, 0, len(commands))
-	before := newDecisions()
-	for _, c := range commands {
-		switch {
-		case d.decided[c.ID] || before.decided[c.ID]: // a queue may hold a command twice
-		case !d.tooLate(c, now, before):
-			fresh = append(fresh, c)
-			before.add(c.ID, c.Type, c.By.User, c.Session, c.AskedAt)
-		default:
-			if a := d.waiting[c.ID]; a != nil {
-				d.dismiss(a)
-				lost = append(lost, a)
-			}
-		}
-	}
-	return fresh, lost
-}
-
-// tooLate tells whether a command must not be decided any more: who asked has
-// given up, or has asked for something else since that was decided, perhaps
-// just now, or the socket that asked has gone. The room's own time counts too:
-// a machine that slept does not know how late it is.
-func (d *desk) tooLate(c Command, now time.Time, before decisions) bool {
-	switch {
-	case later(now, d.room.At).Sub(c.AskedAt) >= staleAfter:
-		return true
-	case c.Type.past():
-		return false
-	}
-	return c.AskedAt.Before(later(before.asked[c.By.User], d.asked[c.By.User])) ||
-		c.Session != "" && (before.over[c.Session] || d.over[c.Session])
-}
-
 // persist saves a step, again and again while it cannot be told whether it
 // was saved: under the same batch and version that is safe.
 func (g *Registrar) persist(ctx context.Context, step Step) error {

@@ -1,0 +1,70 @@
+package room
+
+import "time"
+
+// decisions are what must be known of what was decided lately, so that nothing
+// is decided twice, or too late.
+type decisions struct {
+	decided map[CommandID]bool
+	asked   map[UserID]time.Time // when the last command of a person was asked
+	over    map[SessionID]bool   // sessions whose socket has gone
+}
+
+func newDecisions() decisions {
+	return decisions{map[CommandID]bool{}, map[UserID]time.Time{}, map[SessionID]bool{}}
+}
+
+func (d *decisions) add(id CommandID, typ CommandType, by UserID, session SessionID, at time.Time) {
+	d.decided[id] = true
+	switch {
+	case typ == CommandDisconnect:
+		d.over[session] = true
+	case !typ.past():
+		d.asked[by] = later(d.asked[by], at)
+	}
+}
+
+func (d *decisions) forget(id CommandID, by UserID, session SessionID, before time.Time) {
+	delete(d.decided, id)
+	delete(d.over, session)
+	if d.asked[by].Before(before) {
+		delete(d.asked, by)
+	}
+}
+
+// sift returns the commands that are to be decided: once each, and none that
+// is too late. Those that never will be, and were asked here, are lost. Its
+// caller holds mu.
+func (d *desk) sift(commands []Command, now time.Time) (fresh []Command, lost []*asked) {
+	fresh = make([]Command, 0, len(commands))
+	before := newDecisions()
+	for _, c := range commands {
+		switch {
+		case d.decided[c.ID] || before.decided[c.ID]: // a queue may hold a command twice
+		case !d.tooLate(c, now, before):
+			fresh = append(fresh, c)
+			before.add(c.ID, c.Type, c.By.User, c.Session, c.AskedAt)
+		default:
+			if a := d.waiting[c.ID]; a != nil {
+				d.dismiss(a)
+				lost = append(lost, a)
+			}
+		}
+	}
+	return fresh, lost
+}
+
+// tooLate tells whether a command must not be decided any more: who asked has
+// given up, or has asked for something else since that was decided, perhaps
+// just now, or the socket that asked has gone. The room's own time counts too:
+// a machine that slept does not know how late it is.
+func (d *desk) tooLate(c Command, now time.Time, before decisions) bool {
+	switch {
+	case later(now, d.room.At).Sub(c.AskedAt) >= staleAfter:
+		return true
+	case c.Type.past():
+		return false
+	}
+	return c.AskedAt.Before(later(before.asked[c.By.User], d.asked[c.By.User])) ||
+		c.Session != "" && (before.over[c.Session] || d.over[c.Session])
+}
