@@ -27,14 +27,16 @@ import (
 const (
 	// audience is how many sockets are open while some of them ask.
 	audience = 10_000
-	// onBaseline is how many join, at least, where it takes ten times longer.
-	onBaseline = 1_500
+	// baselineTime ends a baseline that does not come to an end. Who waits
+	// still has waited for that long, at least.
+	baselineTime = 10 * time.Second
 )
 
 // BenchmarkJoin asks for seats over sockets that are open already, on two
 // instances that share Postgres and Redis, all on one machine; so many at a
-// time. Beside it the same with a lock and a transaction for each join, with
-// no sockets in front, on the same servers.
+// time. Beside it, with no sockets in front, on the same servers, the same with
+// a lock and a transaction for each join: everyone tries for the lock, or one
+// of each process at a time.
 //
 //	go test -run '^$' -bench Join -benchtime 1x ./cmd/lectern
 func BenchmarkJoin(b *testing.B) {
@@ -49,11 +51,17 @@ func BenchmarkJoin(b *testing.B) {
 					c.fill(b, rooms, askers)
 				}
 			})
-			b.Run(fmt.Sprintf("rooms=%d/askers=%d/lock+transaction", rooms, askers), func(b *testing.B) {
-				for range b.N {
-					newBaseline(b, c, rooms).fill(b, askers)
+			for _, queued := range []bool{false, true} {
+				name := "lock+transaction"
+				if queued {
+					name = "queue+" + name
 				}
-			})
+				b.Run(fmt.Sprintf("rooms=%d/askers=%d/%s", rooms, askers, name), func(b *testing.B) {
+					for range b.N {
+						newBaseline(b, c, rooms, queued).fill(b, askers)
+					}
+				})
+			}
 		}
 	}
 }
@@ -210,11 +218,11 @@ func (c *crowd) fill(b *testing.B, rooms, askers int) {
 	seats := c.open(b, rooms)
 	before, servers := c.usage(b), [2]float64{cpuOf(b, c.postgres.PID()), cpuOf(b, c.redis.PID())}
 	watch := startStopwatch()
-	waits := all(b, len(c.sockets), askers, func(i int) error { return c.sockets[i].join(seats[i%rooms]) })
+	waits, _ := all(b, len(c.sockets), askers, func(i int) error { return c.sockets[i].join(seats[i%rooms]) })
 	seconds := time.Since(watch.began).Seconds()
 	client := watch.client()
 	cost := costOf(before, c.usage(b), len(c.sockets), 0)
-	reportJoins(b, waits, seconds)
+	reportJoins(b, waits, len(waits), seconds)
 	each := 1e6 / float64(len(c.sockets))
 	b.ReportMetric(cost.CPUPerJoinUs, "instances-us/join")
 	b.ReportMetric((cpuOf(b, c.postgres.PID())-servers[0])*each, "postgres-us/join")
@@ -273,21 +281,25 @@ func cpuOf(b *testing.B, pid int) (seconds float64) {
 	return seconds
 }
 
-// all does n things, so many at a time, and returns how long each took.
-func all(b *testing.B, n, atOnce int, do func(i int) error) []time.Duration {
+// all does n things, so many at a time, and returns how long each took that was
+// begun, and how many were done when the time was over.
+func all(b *testing.B, n, atOnce int, do func(i int) error) (waits []time.Duration, done int) {
 	b.Helper()
-	waits := make([]time.Duration, n)
-	var next, failed atomic.Int64
+	waits = make([]time.Duration, n)
+	var next, cut, failed atomic.Int64
 	var askers sync.WaitGroup
 	for range atOnce {
 		askers.Go(func() {
-			for {
+			for cut.Load() == 0 {
 				i := int(next.Add(1)) - 1
 				if i >= n {
 					return
 				}
 				began := time.Now()
-				if err := do(i); err != nil && failed.Add(1) == 1 {
+				switch err := do(i); {
+				case errors.Is(err, context.DeadlineExceeded):
+					cut.Add(1)
+				case err != nil && failed.Add(1) == 1:
 					b.Errorf("%d: %v", i, err)
 				}
 				waits[i] = time.Since(began)
@@ -298,23 +310,25 @@ func all(b *testing.B, n, atOnce int, do func(i int) error) []time.Duration {
 	if failed.Load() > 0 {
 		b.Fatalf("%d failed", failed.Load())
 	}
-	return waits
+	begun := min(n, int(next.Load()))
+	return waits[:begun], begun - int(cut.Load())
 }
 
-func reportJoins(b *testing.B, waits []time.Duration, seconds float64) {
+func reportJoins(b *testing.B, waits []time.Duration, done int, seconds float64) {
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(len(waits))/seconds, "joins/s")
+	b.ReportMetric(float64(done)/seconds, "joins/s")
 	l := latencyOf(waits)
 	b.ReportMetric(l.P50, "p50-ms")
 	b.ReportMetric(l.P99, "p99-ms")
 }
 
 // A baseline seats students as is usual: whoever asks takes the room's lock,
-// and does all else in one transaction. Two processes do so: within each, one
-// asks for the lock at a time.
+// and does all else in one transaction. Two processes do so, in which all try
+// for the lock at once or, queued, one at a time.
 type baseline struct {
 	run       string
 	rooms     int
+	queued    bool
 	processes [2]*locking
 }
 
@@ -325,9 +339,9 @@ type locking struct {
 	turns []sync.Mutex // one for each room
 }
 
-func newBaseline(b *testing.B, c *crowd, rooms int) *baseline {
+func newBaseline(b *testing.B, c *crowd, rooms int, queued bool) *baseline {
 	b.Helper()
-	base := &baseline{run: room.NewToken(), rooms: rooms}
+	base := &baseline{run: room.NewToken(), rooms: rooms, queued: queued}
 	for k := range base.processes {
 		db, err := sql.Open("pgx", c.postgres.URL())
 		if err != nil {
@@ -360,26 +374,27 @@ func (base *baseline) hall(k int) string { return fmt.Sprint(base.run, "-", k) }
 
 func (base *baseline) fill(b *testing.B, askers int) {
 	b.Helper()
-	n := max(onBaseline, 2*askers)
-	if base.rooms > 1 {
-		n = audience
-	}
+	ctx, cancel := context.WithTimeout(b.Context(), baselineTime)
+	defer cancel()
 	began := time.Now()
-	waits := all(b, n, askers, func(i int) error {
+	waits, done := all(b, audience, askers, func(i int) error {
 		k := i % base.rooms
-		return base.processes[i/base.rooms%2].join(b.Context(), base.hall(k), k, fmt.Sprint("student-", i))
+		l := base.processes[i/base.rooms%2]
+		if base.queued {
+			l.turns[k].Lock()
+			defer l.turns[k].Unlock()
+		}
+		return errors.Join(l.join(ctx, base.hall(k), fmt.Sprint("student-", i)), ctx.Err())
 	})
-	reportJoins(b, waits, time.Since(began).Seconds())
+	reportJoins(b, waits, done, time.Since(began).Seconds())
 }
 
-func (l *locking) join(ctx context.Context, hall string, k int, user string) error {
-	l.turns[k].Lock()
-	defer l.turns[k].Unlock()
-	lock := l.locks.NewMutex("lock:"+hall, redsync.WithExpiry(5*time.Second), redsync.WithTries(10_000), redsync.WithRetryDelay(time.Millisecond))
+func (l *locking) join(ctx context.Context, hall, user string) error {
+	lock := l.locks.NewMutex("lock:"+hall, redsync.WithExpiry(5*time.Second), redsync.WithTries(100_000), redsync.WithRetryDelay(2*time.Millisecond))
 	if err := lock.LockContext(ctx); err != nil {
 		return err
 	}
-	defer lock.UnlockContext(ctx)
+	defer lock.UnlockContext(context.WithoutCancel(ctx))
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

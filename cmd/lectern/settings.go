@@ -102,7 +102,7 @@ func (s *settings) check(e environment) (*config, error) {
 	}
 	c.postgres = store.PostgresConfig{
 		URL:         r.server(e, "postgres-url", s.PostgresURL, "postgres", "postgresql"),
-		Connections: r.number("postgres-connections", s.PostgresConnections, 1),
+		Connections: r.number("postgres-connections", s.PostgresConnections, store.LeastConnections),
 	}
 	c.redis = store.RedisConfig{
 		URL:    r.server(e, "redis-url", s.RedisURL, "redis", "rediss", "redis+sentinel", "unix"),

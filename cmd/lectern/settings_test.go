@@ -105,7 +105,7 @@ func TestWrongSettings(t *testing.T) {
 		"Postgres, words":    {"LECTERN_POSTGRES_URL=host=h password=secret", `is "…": accepted is a URL`},
 		"Postgres, file":     {"LECTERN_POSTGRES_URL_FILE=" + file("mysql", "mysql://u:secret@h/d\n"), `LECTERN_POSTGRES_URL (--postgres-url) is "mysql://…@h/d"`},
 		"Postgres, no file":  {"LECTERN_POSTGRES_URL_FILE=" + filepath.Join(folder, "none"), "LECTERN_POSTGRES_URL_FILE: "},
-		"Postgres, pool":     {"LECTERN_POSTGRES_CONNECTIONS=0", "LECTERN_POSTGRES_CONNECTIONS (--postgres-connections) is \"0\": accepted is a number from 1"},
+		"Postgres, pool":     {"LECTERN_POSTGRES_CONNECTIONS=3", "LECTERN_POSTGRES_CONNECTIONS (--postgres-connections) is \"3\": accepted is a number from 4 to"},
 		"Redis":              {postgres + "\nLECTERN_REDIS_URL=http://:secret@h", `LECTERN_REDIS_URL (--redis-url) is "http://…@h": accepted is a URL that begins with redis:// or rediss:// or redis+sentinel:// or unix://`},
 		"Redis, no scheme":   {postgres + "\nLECTERN_REDIS_URL=h:6379", "accepted is a URL that begins with redis://"},
 		"Redis alone":        {"LECTERN_REDIS_URL=redis://:secret@h", "LECTERN_REDIS_URL (--redis-url) is \"set\": accepted is a URL only beside LECTERN_POSTGRES_URL"},
