@@ -51,8 +51,9 @@ type Store interface {
 	// changes nothing.
 	Beat(ctx context.Context, instance InstanceID) (Pulse, error)
 
-	// Bury marks as dead, for ever, every instance but the living one whose
-	// last beat is at least so old, and returns how many.
+	// Bury marks as dead every instance but the living one whose last beat is
+	// at least so old, and returns how many. One that has been dead for more
+	// than a day, and has no open sessions, may be forgotten.
 	Bury(ctx context.Context, living InstanceID, silence time.Duration) (int, error)
 
 	// Orphans returns the rooms that have open sessions of instances that

@@ -8,6 +8,17 @@ import (
 	"github.com/lectern-room/lectern/room"
 )
 
+// mourning is how long an instance is known to be dead. One that was stopped
+// for longer counts as new if it goes on: its sockets' peers are long gone.
+const mourning = 24 * time.Hour
+
+// forget takes out the instances that died until a time. One that has open
+// sessions stays: they end at its last beat.
+const forget = `
+	DELETE FROM instance
+	WHERE NOT EXISTS (SELECT 1 FROM session WHERE instance_id = instance.id AND disconnected_at IS NULL)
+		AND dead_at <= `
+
 // Beat is room.Store's. The time is that of the call, however long the disk
 // takes.
 func (s *SQLite) Beat(ctx context.Context, instance room.InstanceID) (room.Pulse, error) {
@@ -35,6 +46,11 @@ func (s *SQLite) Bury(ctx context.Context, living room.InstanceID, silence time.
 	var buried int64
 	now := s.clock.now()
 	err := s.alone(ctx, func(ctx context.Context) (err error) {
+		// The latest beat stays: the clock goes on from it.
+		_, err = s.writer.exec(ctx, forget+`$1 AND beat_at < (SELECT max(beat_at) FROM instance)`, millis(now.Add(-mourning)))
+		if err != nil {
+			return err
+		}
 		buried, err = s.writer.exec(ctx, `
 			UPDATE instance SET dead_at = $1 WHERE dead_at IS NULL AND id <> $2 AND beat_at <= $3`,
 			millis(now), living, millis(now.Add(-silence)))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/store/storetest"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -77,6 +78,33 @@ func TestClockAfterRestart(t *testing.T) {
 		}
 		m.steady = 0 // the machine starts again
 	}
+}
+
+// TestForgotten: see the promise.
+func TestForgotten(t *testing.T) {
+	m := &machine{T: t, folder: t.TempDir(), wall: noon, steady: time.Hour}
+	storetest.Forgotten(t, m.open(), func(d time.Duration) { m.steady += d })
+}
+
+// TestLastBeatStays: where all are long dead the clock still goes on from the
+// last beat.
+func TestLastBeatStays(t *testing.T) {
+	m := &machine{T: t, folder: t.TempDir(), wall: noon, steady: time.Hour}
+	s := m.open()
+	m.beats(s, noon)
+	m.steady += time.Minute
+	m.beats(s, noon.Add(time.Minute))
+	for range 2 {
+		m.steady += 2 * mourning
+		if _, err := s.Bury(t.Context(), "", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.wall = noon.Add(-time.Hour)
+	m.beats(m.open(), noon.Add(time.Minute))
 }
 
 // TestBeatWaits: a beat has the time at which it was asked for.

@@ -34,8 +34,9 @@ const (
 	// idleTimeout frees the rooms of an instance that was stopped within a
 	// transaction; it is well under the 10 s after which that one is dead.
 	idleTimeout = 5 * time.Second
-	// saveTimeout is how long a save may take in all: the server's own limit
-	// is to come first, since that one tells what became of the step.
+	// saveTimeout is how long a save may take in all. It is longer than its
+	// callers wait, so that the server's limits come first: they spare the
+	// connection, and tell what became of the steps.
 	saveTimeout = statementTimeout + 500*time.Millisecond
 )
 
@@ -45,6 +46,10 @@ var limits = map[string]time.Duration{
 	"lock_timeout":                        lockTimeout,
 	"idle_in_transaction_session_timeout": idleTimeout,
 }
+
+// LeastConnections is how many connections to Postgres it takes: one for
+// groups, one for those who save alone, one for beats, and one for readers.
+const LeastConnections = 4
 
 const (
 	// connectTimeout bounds the wait for a server that takes connections and
@@ -74,7 +79,7 @@ type PostgresConfig struct {
 	// default_query_exec_mode=cache_describe: no session is this program's
 	// own then, and the timeouts of the database's role hold.
 	URL string
-	// Connections is how many there are at most.
+	// Connections is how many there are at most: LeastConnections or more.
 	Connections int
 }
 
@@ -101,8 +106,8 @@ func OpenPostgres(ctx context.Context, config PostgresConfig, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	if config.Connections < 1 {
-		return nil, fmt.Errorf("%d connections to Postgres: it takes one", config.Connections)
+	if config.Connections < LeastConnections {
+		return nil, fmt.Errorf("%d connections to Postgres: it takes %d", config.Connections, LeastConnections)
 	}
 	pooled.MaxConns = int32(config.Connections)
 	pool, err := pgxpool.NewWithConfig(ctx, pooled)
@@ -112,7 +117,7 @@ func OpenPostgres(ctx context.Context, config PostgresConfig, log *slog.Logger) 
 	// Groups have connections of their own, those who save alone a quarter,
 	// beats one, and readers the rest: a slow export holds up no join, nor
 	// does a room that somebody locks.
-	quarter := max(1, config.Connections/4)
+	quarter := config.Connections / 4
 	groups := min(quarter, flights)
 	p := &Postgres{
 		reader: reader{
@@ -124,7 +129,7 @@ func OpenPostgres(ctx context.Context, config PostgresConfig, log *slog.Logger) 
 		line: line{busy: map[room.ID]bool{}, most: groups},
 	}
 	p.aside.SetMaxOpenConns(quarter)
-	p.db.SetMaxOpenConns(max(1, config.Connections-groups-quarter-1))
+	p.db.SetMaxOpenConns(config.Connections - groups - quarter - 1)
 	return p, nil
 }
 
@@ -186,15 +191,11 @@ func (p *Postgres) Ping(ctx context.Context) error {
 	return p.last.failure()
 }
 
-// wrote notes for Ping what came of a write, and drops the connections if one
-// of them leads nowhere: the others do as well.
+// wrote notes for Ping what came of a write.
 func (p *Postgres) wrote(err error) {
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) && strings.HasPrefix(failure.Code, constraintViolated) {
 		return // refused for what it says
-	}
-	if errors.Is(told(err), room.ErrUnknown) {
-		p.pool.Reset()
 	}
 	p.last.note(err)
 }

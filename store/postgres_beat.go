@@ -34,12 +34,13 @@ func (p *Postgres) Beat(ctx context.Context, instance room.InstanceID) (room.Pul
 }
 
 const bury = `
+	WITH forgotten AS (` + forget + databaseNow + ` - $3)
 	UPDATE instance SET dead_at = ` + databaseNow + `
 	WHERE dead_at IS NULL AND id <> $1 AND beat_at <= ` + databaseNow + ` - $2`
 
 // Bury is room.Store's, by the database server's clock.
 func (p *Postgres) Bury(ctx context.Context, living room.InstanceID, silence time.Duration) (int, error) {
-	tag, err := p.pool.Exec(ctx, bury, living, silence.Milliseconds())
+	tag, err := p.pool.Exec(ctx, bury, living, silence.Milliseconds(), mourning.Milliseconds())
 	p.wrote(err)
 	if err != nil {
 		return 0, fmt.Errorf("mark the dead: %w", err)

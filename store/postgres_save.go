@@ -95,6 +95,7 @@ func (p *Postgres) writeGroup(ctx context.Context, steps []*room.Step) (moved ma
 	}
 	defer conn.Release()
 	moved, err = write(ctx, conn.Conn(), moveFreeOnes, steps...)
+	p.dropSilent(ctx, err)
 	return moved, told(err)
 }
 
@@ -156,9 +157,9 @@ func (p *Postgres) lockRoom(ctx context.Context, tx *sql.Tx, id room.ID, after i
 	var version int64
 	err := tx.QueryRowContext(ctx, `SELECT version FROM room WHERE id = $1 FOR UPDATE`, id).Scan(&version)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, sql.ErrNoRows), err == nil && version < after:
 		return nil, room.ErrStale
-	case err != nil || version <= after:
+	case err != nil || version == after:
 		return nil, err
 	}
 	missed, err := loadEntries(ctx, tx, id, selectAfter, id, after, math.MaxInt32)
@@ -175,7 +176,17 @@ func (p *Postgres) on(ctx context.Context, f func(*sql.Conn) error) error {
 		return err
 	}
 	defer conn.Close()
-	return f(conn)
+	err = f(conn)
+	p.dropSilent(ctx, err)
+	return err
+}
+
+// dropSilent drops all connections if a save has failed on one that said
+// nothing until ctx was over: it leads nowhere, and the others do as well.
+func (p *Postgres) dropSilent(ctx context.Context, err error) {
+	if err != nil && ctx.Err() != nil {
+		p.pool.Reset()
+	}
 }
 
 // saveStep saves one step. Where the room has not moved on, it has done so

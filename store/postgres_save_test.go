@@ -3,7 +3,6 @@ package store_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -68,37 +67,38 @@ func TestLockedRoom(t *testing.T) {
 
 // TestFewConnections: nobody waits for a connection while holding one.
 func TestFewConnections(t *testing.T) {
-	for connections := range 3 {
-		t.Run(fmt.Sprint(connections+1), func(t *testing.T) {
-			address := fresh(t)
-			openPostgres(t, address)
-			s, err := store.OpenPostgres(t.Context(), store.PostgresConfig{URL: address, Connections: connections + 1}, discard)
+	address := fresh(t)
+	openPostgres(t, address)
+	few := store.PostgresConfig{URL: address, Connections: store.LeastConnections}
+	s, err := store.OpenPostgres(t.Context(), few, discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			h := openHall(t, s)
+			h.again(t, h.joins(2))
+			step := h.joins(1)
+			err := s.SaveNext(t.Context(), h.room.ID, 0, func(missed []room.Entry) (room.Step, bool) { return step, len(missed) == 2 })
 			if err != nil {
-				t.Fatal(err)
+				t.Error(err)
 			}
-			defer s.Close()
-			var all sync.WaitGroup
-			for range 16 {
-				all.Go(func() {
-					h := openHall(t, s)
-					h.again(t, h.joins(2))
-					step := h.joins(1)
-					err := s.SaveNext(t.Context(), h.room.ID, 0, func(missed []room.Entry) (room.Step, bool) { return step, len(missed) == 2 })
-					if err != nil {
-						t.Error(err)
-					}
-					h.room.Apply(step.Entry)
-					if _, err := s.Beat(t.Context(), "i1"); err != nil {
-						t.Error(err)
-					}
-					h.holds(t)
-				})
+			h.room.Apply(step.Entry)
+			if _, err := s.Beat(t.Context(), "i1"); err != nil {
+				t.Error(err)
 			}
-			all.Wait()
-			if n := s.InUse(); n != 0 {
-				t.Errorf("%d connections are in use", n)
-			}
+			h.holds(t)
 		})
+	}
+	all.Wait()
+	if n := s.InUse(); n != 0 {
+		t.Errorf("%d connections are in use", n)
+	}
+	few.Connections--
+	if _, err := store.OpenPostgres(t.Context(), few, discard); err == nil {
+		t.Errorf("a store with %d connections opens", few.Connections)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestPostgresURL(t *testing.T) {
 		"host=127.0.0.1 password=s3cr/t":                                                     false,
 		"":                                                                                   false,
 	} {
-		s, err := store.OpenPostgres(t.Context(), store.PostgresConfig{URL: address, Connections: 1}, slog.New(slog.DiscardHandler))
+		s, err := store.OpenPostgres(t.Context(), store.PostgresConfig{URL: address, Connections: store.LeastConnections}, slog.New(slog.DiscardHandler))
 		if right != (err == nil) {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -169,7 +169,7 @@ func TestPgBouncerCheck(t *testing.T) {
 	defer bouncer.Stop()
 	said := func(address string) string {
 		var log bytes.Buffer
-		s, err := store.OpenPostgres(t.Context(), store.PostgresConfig{URL: address, Connections: 2}, slog.New(slog.NewTextHandler(&log, nil)))
+		s, err := store.OpenPostgres(t.Context(), store.PostgresConfig{URL: address, Connections: store.LeastConnections}, slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}

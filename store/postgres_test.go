@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lectern-room/lectern/store"
 	"github.com/lectern-room/lectern/store/servers"
@@ -88,6 +90,14 @@ func newPostgres(tb testing.TB, address string) *store.Postgres {
 }
 
 var discard = slog.New(slog.DiscardHandler)
+
+// TestPostgresForgotten: see the promise.
+func TestPostgresForgotten(t *testing.T) {
+	address := fresh(t)
+	storetest.Forgotten(t, openPostgres(t, address), func(d time.Duration) {
+		alter(t, address, fmt.Sprint(`UPDATE instance SET dead_at = dead_at - `, d.Milliseconds()))
+	})
+}
 
 func TestPostgres(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) (storetest.Store, func() storetest.Store) {

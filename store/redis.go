@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -51,8 +50,8 @@ type RedisConfig struct {
 // server. Nothing in it is needed after a restart.
 //
 // One command that gets no answer within 200 ms, or the answer that Redis
-// cannot work now, makes it away: until Run has found it back everything
-// returns an error at once.
+// cannot or may not carry it out, makes it away: until Run has found that
+// everything works it returns an error at once.
 type Redis struct {
 	client redis.UniversalClient
 	locks  *redsync.Redsync
@@ -100,9 +99,8 @@ func (r *Redis) Close() error { return r.client.Close() }
 // Up tells whether Redis answers, as far as is known.
 func (r *Redis) Up() bool { return !r.away.Load() }
 
-// key names something of a room. The braces keep all of a room on one node of
-// a Redis Cluster.
-func (r *Redis) key(id room.ID, what string) string { return r.prefix + "{" + string(id) + "}:" + what }
+// key names something of a room.
+func (r *Redis) key(id room.ID, what string) string { return r.prefix + string(id) + ":" + what }
 
 // do runs commands within one timeout, unless Redis is away; it is from then
 // on if it is at fault for an error of run.
@@ -120,26 +118,10 @@ func (r *Redis) do(ctx context.Context, run func(context.Context) error) error {
 	return err
 }
 
-// redisAtFault tells whether an error is about Redis and not about one
-// command: it did not answer, or it answers that it cannot work now.
+// redisAtFault tells whether an error is about Redis and not about one room:
+// it did not answer, or it answers that it does not do what every room needs.
 func redisAtFault(err error) bool {
-	var said redis.Error
-	if !errors.As(err, &said) {
-		return true // no connection, none free, no answer in time
-	}
-	return slices.ContainsFunc([]string{
-		"LOADING",               // it starts
-		"READONLY",              // it is a replica: the failover is not over
-		"MASTERDOWN",            // a replica that has lost its master
-		"CLUSTERDOWN",           // slots without a node
-		"NOREPLICAS",            // it may not write without replicas
-		"OOM",                   // its memory is full
-		"MISCONF",               // it may not write because it cannot save
-		"BUSY",                  // a script runs for ever
-		"NOAUTH",                // it wants a password
-		"WRONGPASS",             // and another than this
-		"max number of clients", // too many connections
-	}, func(prefix string) bool { return redis.HasErrorPrefix(said, prefix) })
+	return !redis.HasErrorPrefix(err, "WRONGTYPE") // another's key has the name of the room's
 }
 
 // Run finds Redis back whenever it was away, until ctx is done.
@@ -165,7 +147,7 @@ func (r *Redis) await(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := r.tryWrite(ctx)
+		err := r.tryAll(ctx)
 		if err == nil {
 			r.away.Store(false)
 			r.log.Info("Redis is back", "after", time.Since(began).Round(time.Millisecond))
@@ -179,10 +161,29 @@ func (r *Redis) await(ctx context.Context) {
 	}
 }
 
-// tryWrite tells whether Redis takes a write: a PING it also answers where it
-// refuses everything else, such as on a replica.
-func (r *Redis) tryWrite(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
-	defer cancel()
-	return r.client.Set(ctx, r.prefix+"up", "", queueLife).Err()
+// tryAll asks of Redis once what rooms ask, in the name of a room that is not:
+// a PING it also answers where it refuses everything else.
+func (r *Redis) tryAll(ctx context.Context) error {
+	try := &Redis{
+		client: r.client, locks: r.locks, form: r.form, prefix: r.prefix + "try:",
+		log: slog.New(slog.DiscardHandler), lost: make(chan struct{}, 1),
+	}
+	id := room.NewID(time.Now())
+	unlock, ok, err := try.Lock(ctx, id)
+	if !ok {
+		return err
+	}
+	unlock()
+	if err := try.Push(ctx, id, make([]room.Command, 1)); err != nil {
+		return err
+	}
+	head, err := try.Head(ctx, id, 1)
+	if err != nil {
+		return err
+	}
+	var positions []string
+	for _, q := range head {
+		positions = append(positions, q.Position)
+	}
+	return try.Publish(ctx, room.Entry{Room: id, Version: 1}, positions)
 }

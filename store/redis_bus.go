@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -41,12 +42,13 @@ func (r *Redis) Publish(ctx context.Context, entry room.Entry, answered []string
 		if len(answered) == 0 {
 			return r.client.Publish(ctx, r.entries(), message).Err()
 		}
+		var published *redis.IntCmd
 		_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 			p.XDel(ctx, r.queue(entry.Room), answered...)
-			p.Publish(ctx, r.entries(), message)
+			published = p.Publish(ctx, r.entries(), message)
 			return nil
 		})
-		return err
+		return cmp.Or(published.Err(), err) // the latter may only say that the transaction was discarded
 	})
 }
 

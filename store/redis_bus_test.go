@@ -124,7 +124,7 @@ func TestRedisFailover(t *testing.T) {
 	t.Log("the replica is used after", within(t, patience, "it is found back", r.Up))
 	through(t, r)
 	<-missed
-	if replaced := openRedis(t, second.URL(), slog.DiscardHandler); replaced.tryWrite(t.Context()) != nil {
+	if replaced := openRedis(t, second.URL(), slog.DiscardHandler); replaced.tryAll(t.Context()) != nil {
 		t.Error("the replica takes no writes")
 	}
 }

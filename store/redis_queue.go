@@ -25,8 +25,9 @@ const (
 	pushLimit = 1_024
 	// commandField is the field of a queue's items that holds the command.
 	commandField = "c"
-	// lockLife is how long the lock of an instance that has died keeps
-	// others from deciding in order: longer than a drain takes.
+	// lockLife is how long the lock of an instance that has died is held:
+	// longer than a drain takes whose saves go through. One whose lock runs
+	// out goes on beside the next, and is merely slower.
 	lockLife = 5 * time.Second
 )
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +111,37 @@ func TestRedisShared(t *testing.T) {
 	storetest.RunShared(t, func(t *testing.T) [2]storetest.Shared {
 		url := startRedis(t).URL()
 		return [2]storetest.Shared{openRedis(t, url, slog.DiscardHandler), openRedis(t, url, slog.DiscardHandler)}
+	})
+}
+
+// TestRedisRights: the rights that the README gives a user of Redis suffice.
+func TestRedisRights(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rights, ok := strings.Cut(string(readme), "ACL SETUSER lectern on >… ")
+	if !ok {
+		t.Fatal("the README names no rights")
+	}
+	rights, _, _ = strings.Cut(rights, "\n")
+	rights = "--user lectern on nopass " + strings.ReplaceAll(rights, "lectern:", "test:")
+	storetest.RunShared(t, func(t *testing.T) (two [2]storetest.Shared) {
+		server := startRedis(t, strings.Fields(rights)...)
+		for i := range two {
+			var log logbook
+			r := openRedis(t, "redis://lectern:x@"+server.Addr(), log.handler())
+			if err := r.tryAll(t.Context()); err != nil {
+				t.Error(err)
+			}
+			t.Cleanup(func() {
+				if text := log.String(); text != "" {
+					t.Error(text)
+				}
+			})
+			two[i] = r
+		}
+		return two
 	})
 }
 

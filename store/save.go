@@ -47,7 +47,7 @@ func (s *SQLite) SaveNext(ctx context.Context, id room.ID, after int64, next fun
 		switch open, err := s.writer.find(ctx, `SELECT version FROM room WHERE id = $1`, &version, id); {
 		case err != nil:
 			return err
-		case !open:
+		case !open || version < after:
 			return room.ErrStale
 		}
 		missed, err := s.Entries(ctx, id, after, math.MaxInt32)

@@ -106,8 +106,7 @@ func (s *SQLite) address(pragmas ...string) string {
 	pragmas = append(pragmas,
 		"busy_timeout(5000)", // ms: longer than any other process looks at the file
 		"journal_mode(WAL)",
-		"synchronous(FULL)", // in WAL mode nothing less waits for the disk at every commit
-		"foreign_keys(1)",
+		"synchronous(FULL)",        // in WAL mode nothing less waits for the disk at every commit
 		"temp_store(MEMORY)",       // what undoes one step of a group
 		"cache_size(-32768)",       // KiB: the indexes of a day's rooms
 		"wal_autocheckpoint(4096)", // pages: 16 MiB, so that a page that many joins touch is copied once

@@ -127,7 +127,7 @@ func (k *killing) play(round int) *bereaved {
 // getting it and giving it back.
 func (k *killing) catch(redis *eavesdropper, id room.ID) *instance {
 	k.t.Helper()
-	lock := "lectern:{" + string(id) + "}:lock"
+	lock := "lectern:" + string(id) + ":lock"
 	holds := func(value string) bool { return k.client.Get(k.t.Context(), lock).Val() == value }
 	for {
 		from, words := redis.next()

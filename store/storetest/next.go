@@ -16,12 +16,11 @@ func saveNext(t *testing.T, s Store) {
 	l := begin(t, s, 9)
 	l.do(l.joinOn("Ann", "a1", "i1"))
 	l.do(l.join("Bob"), leave("Ann"))
-	for after := range int64(5) {
+	for after := range l.Version + 1 {
 		calls := 0
 		err := s.SaveNext(t.Context(), l.ID, after, func(missed []room.Entry) (room.Step, bool) {
 			calls++
-			want := l.log[min(after, l.Version):]
-			same(t, fmt.Sprint("missed after ", after), append([]room.Entry{}, missed...), append([]room.Entry{}, want...))
+			same(t, fmt.Sprint("missed after ", after), append([]room.Entry{}, missed...), append([]room.Entry{}, l.log[after:]...))
 			return room.Step{}, false
 		})
 		if err != nil || calls != 1 {
@@ -59,10 +58,12 @@ func saveNext(t *testing.T, s Store) {
 		t.Fatalf("a room that is overfilled: %v", err)
 	}
 	other.check()
-	fails(t, "a room that is not open", s.SaveNext(t.Context(), "nowhere", 0, func([]room.Entry) (room.Step, bool) {
+	never := func([]room.Entry) (room.Step, bool) {
 		t.Error("there is nothing to decide")
 		return room.Step{}, false
-	}), room.ErrStale)
+	}
+	fails(t, "a room that is not open", s.SaveNext(t.Context(), "nowhere", 0, never), room.ErrStale)
+	fails(t, "a room of which the store has less", s.SaveNext(t.Context(), l.ID, l.Version+1, never), room.ErrStale)
 }
 
 // concurrentNext: those who save so all get their turn, beside others who are

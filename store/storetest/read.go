@@ -153,6 +153,38 @@ func instances(t *testing.T, s Store) {
 	}
 }
 
+// Forgotten is one more promise of a store, whose time later moves on: who is
+// long dead is forgotten, unless sessions are open that end with the last
+// beat.
+func Forgotten(t *testing.T, s Store, later func(time.Duration)) {
+	beat(t, s, "past")
+	missed := beat(t, s, "missed")
+	l := begin(t, s, 9)
+	l.do(l.joinOn("Ann", "a1", "missed"), l.joinOn("Bob", "b1", "past"), disconnect("Bob", "b1", noon))
+	bury(t, s, "living", 0, 2)
+
+	later(23 * time.Hour)
+	beat(t, s, "living")
+	bury(t, s, "living", 0, 0)
+	if p := beat(t, s, "past"); !p.Dead {
+		t.Fatalf("the beat of one that has died today: %+v", p)
+	}
+	later(2 * time.Hour)
+	beat(t, s, "living")
+	bury(t, s, "living", 0, 0)
+	if p := beat(t, s, "past"); p.Dead || p.Living != 2 {
+		t.Fatalf("the beat of one that is forgotten: %+v", p)
+	}
+	if p := beat(t, s, "missed"); !p.Dead {
+		t.Fatalf("the beat of one that has open sessions: %+v", p)
+	}
+	orphans, err := s.Orphans(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "orphans", orphans, []room.Orphan{{Room: l.ID, Instance: "missed", BeatAt: missed.Now}})
+}
+
 func beat(t *testing.T, s Store, id room.InstanceID) room.Pulse {
 	t.Helper()
 	pulse, err := s.Beat(t.Context(), id)
