@@ -277,9 +277,7 @@ func TestMissed(t *testing.T) {
 		if seat := one.seated(id, student(1).User); seat != 0 {
 			t.Errorf("heard of seat %d all the same", seat)
 		}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- one.Run(ctx) }()
+		stop, ended := one.started()
 		synctest.Wait()
 		if seat := one.seated(id, student(1).User); seat != 1 {
 			t.Errorf("seat %d, when it hears the others", seat)

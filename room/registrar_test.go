@@ -113,15 +113,22 @@ func (i *instance) run() {
 	if err := i.Recover(i.t.Context()); err != nil {
 		i.t.Fatal(err)
 	}
-	ended := make(chan error)
-	ctx := i.t.Context()
-	go func() { ended <- i.Run(ctx) }()
+	_, ended := i.started()
 	synctest.Wait() // it hears the others
 	i.t.Cleanup(func() {
 		if err := <-ended; err != nil {
 			i.t.Errorf("instance %s: %v", i.Instance, err)
 		}
 	})
+}
+
+// started has the instance run until stop is called, or the test is over; what
+// came of it is sent.
+func (i *instance) started() (stop context.CancelFunc, ended <-chan error) {
+	ctx, stop := context.WithCancel(i.t.Context())
+	result := make(chan error)
+	go func() { result <- i.Run(ctx) }()
+	return stop, result
 }
 
 // stopped is an instance that does not run.
@@ -419,9 +426,7 @@ func TestEndWhileAway(t *testing.T) {
 		came := join(id, code, student(1))
 		came.Session, came.Instance = "s1", "i1"
 		i.must(came)
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- i.Run(ctx) }()
+		stop, ended := i.started()
 		h.faults(func(context.Context) error { return errors.New("connection refused") }, nil)
 		went := came
 		went.Type = room.CommandDisconnect
@@ -686,9 +691,7 @@ func TestEnd(t *testing.T) {
 		i := h.stopped(t, "i1")
 		id, code := i.opened(9)
 		i.hold(true) // so that its timer runs on
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- i.Run(ctx) }()
+		stop, ended := i.started()
 		h.faults(slow(100*time.Millisecond), nil)
 
 		answered := 0

@@ -115,9 +115,7 @@ func TestBeatsComeInTime(t *testing.T) {
 		i.Store = s
 		id, _ := i.opened(9)
 		i.header(id)
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- i.Run(ctx) }()
+		stop, ended := i.started()
 		time.Sleep(time.Minute)
 		stop()
 		if err := <-ended; err != nil {
@@ -313,9 +311,7 @@ func TestOnePersonAtOnce(t *testing.T) {
 	if err := i.Recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- i.Run(ctx) }()
+	stop, ended := i.started()
 	id, _ := i.opened(9)
 	var askers sync.WaitGroup
 	var lost atomic.Int64
@@ -361,9 +357,7 @@ func TestEndWithoutStore(t *testing.T) {
 		if err := i.Recover(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- i.Run(ctx) }()
+		stop, ended := i.started()
 		id, code := i.opened(9)
 		came := join(id, code, student(1))
 		came.Session, came.Instance = "s1", "i1"
