@@ -56,6 +56,7 @@ func (a *api) addCalls() {
 	a.addRoomCalls()
 	a.addPeopleCalls()
 	a.addAttendanceCall()
+	a.addLogCall()
 	a.addProbes()
 }
 
@@ -270,10 +271,10 @@ func (c *call) lead() (room.Command, error) {
 	return c.leading(c.passport.Caller)
 }
 
-// do has a command carried out, and calls see with the room as it left it.
-func (a *api) do(c *call, command room.Command, see func(*room.Room)) (room.Answer, error) {
-	done, err := a.Registrar.Do(command, func(o room.Outcome) { see(o.Room) })
-	return done, in(err, command.Room)
+// do has a command carried out, and calls see with what came of it.
+func (a *api) do(c *call, command room.Command, see func(room.Outcome)) error {
+	_, err := a.Registrar.Do(command, see)
+	return in(err, command.Room)
 }
 
 // look calls see with the room in the path if the caller may know of it.

@@ -181,6 +181,12 @@ func (q *request) leading(by room.Caller) (room.Command, error) {
 		if !q.All {
 			c.User, err = q.user()
 		}
+	case room.CommandPolicy:
+		c.Policy, err = &q.Policy, q.Policy.Check()
+	case room.CommandCorrect:
+		if c.User, err = q.user(); err == nil {
+			c.Status, c.Reason, err = q.correction()
+		}
 	}
 	return c, err
 }

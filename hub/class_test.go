@@ -43,6 +43,22 @@ func inClass(t *testing.T, test func(*testing.T, *class)) {
 
 func newClass(t *testing.T, folder string) *class {
 	config, sqlite := newConfig(t, folder, prometheus.NewRegistry())
+	t.Cleanup(func() { sqlite.Close() })
+	return begin(t, config)
+}
+
+// beside begins another instance on the same store.
+func (c *class) beside() *class {
+	config, mine := c.hub.Config, c.reg
+	config.Metrics = NewMetrics(prometheus.NewRegistry())
+	config.Registrar = &room.Registrar{
+		Store: mine.Store, Queue: mine.Queue, Locker: mine.Locker, Bus: mine.Bus, Log: mine.Log, Metrics: config.Metrics.Registrar(),
+		Instance: "beside", RoomsPerInstructor: 1,
+	}
+	return begin(c.t, config)
+}
+
+func begin(t *testing.T, config Config) *class {
 	c := &class{
 		t: t, reg: config.Registrar, keys: config.Keys, hub: New(config),
 		pipes: &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})},
@@ -65,7 +81,6 @@ func newClass(t *testing.T, folder string) *class {
 		instance.Wait()
 		stopDeciding()
 		registrar.Wait()
-		sqlite.Close()
 	})
 	t.Cleanup(c.drain)
 	return c

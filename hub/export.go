@@ -22,7 +22,7 @@ func attendanceRow(a room.Attendance) []string {
 	return []string{
 		string(a.User), a.Name, strconv.FormatBool(a.Guest), textOf(a.Seat, strconv.Itoa),
 		stampOrEmpty(a.FirstJoinedAt), stampOrEmpty(a.LastLeftAt),
-		strconv.Itoa(a.PresentSeconds), strconv.Itoa(a.Rejoins), textOf(a.Status, strings.Clone),
+		strconv.Itoa(a.PresentSeconds), strconv.Itoa(a.Rejoins), textOf(a.Status, func(s room.AttendanceStatus) string { return string(s) }),
 	}
 }
 
@@ -99,6 +99,13 @@ func WriteXLSX(w io.Writer, r room.Record) error {
 		return err
 	}
 	return book.Write(w)
+}
+
+// WriteJSON writes an attendance record as GET /v1/rooms/{id}/attendance
+// answers it.
+func WriteJSON(w io.Writer, h *room.Header, r room.Record) error {
+	_, err := w.Write(append(mustJSON(attendanceOf(h, r)), '\n'))
+	return err
 }
 
 func cells(texts []string) []any {

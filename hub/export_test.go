@@ -33,7 +33,7 @@ func TestWriteCSV(t *testing.T) {
 	r := recordOf("김민수", `a "quoted", name`)
 	r.People[1].Seat = nil
 	r.People[1].LastLeftAt = room.Timestamp{Time: r.People[1].FirstJoinedAt.Add(time.Hour)}
-	late := "late"
+	late := room.StatusLate
 	r.People[1].Status = &late
 	var got bytes.Buffer
 	if err := WriteCSV(&got, r); err != nil {
@@ -123,7 +123,7 @@ func TestGetAttendance(t *testing.T) {
 			t.Errorf("%s: %v, want %v", field, first[field], want)
 		}
 	}
-	if got.room("taken") != 2.0 || len(people) != 2 || len(first) != 10 || len(got.body["timeline"].([]any)) == 0 || len(got.body) != 3 {
+	if got.room("taken") != 2.0 || len(people) != 2 || len(first) != 11 || len(got.body["timeline"].([]any)) == 0 || len(got.body) != 4 {
 		t.Errorf("JSON: %s", got.text)
 	}
 

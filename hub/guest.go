@@ -46,7 +46,7 @@ type placeObject struct {
 	Room     room.ID    `json:"room_id"`
 	State    room.State `json:"state" enum:"seated,waiting,pending"`
 	Seat     *int       `json:"seat"`
-	Position *int       `json:"position" doc:"In the line of those who wait."`
+	Position *int       `json:"position" doc:"In the line of those who wait, from 1; null for others."`
 }
 
 func (a *api) me(c *call) (int, meAnswer, error) {
@@ -58,16 +58,17 @@ func (a *api) me(c *call) (int, meAnswer, error) {
 		User: p.User, Name: p.Name, Role: p.Role, ExpiresAt: room.Stamp(p.ExpiresAt), Now: room.Stamp(a.Registrar.Now()), Places: []placeObject{},
 	}
 	for _, place := range places {
-		me.Places = append(me.Places, placeObject{Room: place.Room, State: place.State, Seat: seatOrNull(place.Seat)})
+		me.Places = append(me.Places, placeObject{place.Room, place.State, orNull(place.Seat), orNull(place.Position)})
 	}
 	return http.StatusOK, me, err
 }
 
-func seatOrNull(seat int) *int {
-	if seat == 0 {
+// orNull is nil for a number that counts from 1 and is 0.
+func orNull(n int) *int {
+	if n == 0 {
 		return nil
 	}
-	return &seat
+	return &n
 }
 
 // guestFor is how long a guest's passport lasts: a day of lectures.

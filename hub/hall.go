@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/lectern-room/lectern/room"
@@ -25,12 +24,16 @@ type hall struct {
 	roster  pacer
 	count   pacer
 	told    counts
+	heard   int64 // the version of the last entry that it heard of; 0: of none
 
-	object   []byte // the room object with its code, at version objectAt
-	objectAt int64
-	first    []byte   // the roster's first page, an array, at version pagedAt
-	further  [][]byte // frames with the other pages
-	pagedAt  int64
+	line  map[room.UserID]int // those who wait, in here: the position that they were told last
+	moved bool                // one of these positions may be another by now
+	queue pacer               // of telling those in line
+
+	objects objects
+	first   []byte   // the roster's first page, an array, at version pagedAt
+	further [][]byte // frames with the other pages
+	pagedAt int64
 }
 
 // counts is what a count event says, but for the version.
@@ -43,7 +46,10 @@ func (h *Hub) hallOf(id room.ID) *hall {
 	if found, ok := h.halls.Load(id); ok {
 		return found.(*hall)
 	}
-	hall := &hall{hub: h, id: id, members: map[*socket]bool{}, watchers: map[*socket]bool{}, touched: map[room.UserID]bool{}}
+	hall := &hall{
+		hub: h, id: id, members: map[*socket]bool{}, watchers: map[*socket]bool{},
+		touched: map[room.UserID]bool{}, line: map[room.UserID]int{},
+	}
 	h.halls.Store(id, hall)
 	return hall
 }
@@ -69,6 +75,7 @@ func (h *hall) vacate() {
 	if len(h.members)+len(h.watchers) == 0 {
 		h.roster.stop()
 		h.count.stop()
+		h.queue.stop()
 		h.hub.halls.Delete(h.id)
 	}
 }
@@ -78,7 +85,7 @@ func (h *hall) vacate() {
 func (h *Hub) Applied(r *room.Room, e *room.Entry) {
 	for _, event := range e.Events {
 		switch event.Type {
-		case room.EventJoined:
+		case room.EventJoined, room.EventAdmitted, room.EventSeated:
 			h.placed(r, event)
 		case room.EventLeft:
 			h.removed(r, event)
@@ -95,20 +102,6 @@ func (h *Hub) tell(s *socket, kind string, frame []byte) {
 	s.conn.offer(frame, false)
 }
 
-// placed tells a person's other sockets of the new place.
-func (h *Hub) placed(r *room.Room, e room.Event) {
-	var frame []byte
-	h.of(e.User, func(s *socket) {
-		if s.inRoom() == r.ID {
-			return // the socket that joined has it in the reply
-		}
-		if frame == nil {
-			frame = frameOf(placeEvent{Type: "your_place", Room: r.ID, State: e.State, Seat: &e.Seat, Version: r.Version})
-		}
-		h.tell(s, "your_place", frame)
-	})
-}
-
 // removed tells a person's sockets that the place is gone, but for the one
 // that asked to leave, and takes them out of the room.
 func (h *Hub) removed(r *room.Room, e room.Event) {
@@ -120,29 +113,33 @@ func (h *Hub) removed(r *room.Room, e room.Event) {
 	found, ok := h.halls.Load(r.ID)
 	back := r.Person(e.User).Sessions // of those who came back in the same entry
 	h.of(e.User, func(s *socket) {
-		if s.staysWith(back) {
-			return
-		}
-		if !s.leftWith(e.Command) {
+		stays := s.staysWith(back)
+		if !stays && !s.leftWith(e.Command) {
 			h.tell(s, "you_were_removed", frame)
 		}
-		if ok {
+		if ok && !stays {
 			found.(*hall).exit(s)
+		}
+		if ok {
 			found.(*hall).expel(r, slices.Values([]*socket{s}))
 		}
 	})
 }
 
 func (h *hall) applied(r *room.Room, e *room.Entry) {
-	changed := false
+	h.expect(r, e.Version-1)
+	changed, seated := false, false
 	for _, event := range e.Events {
 		switch event.Type {
-		case room.EventChanged:
+		case room.EventChanged, room.EventStarted:
 			changed = true
+		case room.EventSeated:
+			seated = true
 		case room.EventClosed:
 			h.closed(r, event)
 			return
 		}
+		h.shift(r, event)
 		if len(h.watchers) > 0 {
 			touch(h.touched, event)
 			if len(h.touched) > 0 && h.savedAt.IsZero() {
@@ -150,12 +147,27 @@ func (h *hall) applied(r *room.Room, e *room.Entry) {
 			}
 		}
 	}
-	if changed {
+	switch {
+	case changed:
 		h.toAll(r)
 		h.expel(r, maps.Keys(h.watchers))
+	case seated:
+		h.showCode(r, e)
 	}
 	h.tellRoster(r)
 	h.tellCount(r)
+	h.tellLine(r)
+}
+
+// expect has the watchers ask again if the hall has not heard of all entries
+// up to a version: the room was read anew, and nobody said what has changed.
+func (h *hall) expect(r *room.Room, version int64) {
+	if h.heard > 0 && h.heard != version {
+		clear(h.touched)
+		h.from, h.savedAt, h.moved = r.Version, time.Time{}, true
+		h.spread("roster", h.watchers, textFrame(nudge(r)))
+	}
+	h.heard = r.Version
 }
 
 // savedOf returns when an entry was durable. One that was read from the store
@@ -215,10 +227,11 @@ func (h *hall) closed(r *room.Room, e room.Event) {
 	})
 }
 
-// enter seats a socket in the room.
+// enter puts a socket in the room.
 func (h *hall) enter(s *socket, session room.SessionID) {
 	if len(h.members) == 0 {
 		h.told = counts{}
+		clear(h.line)
 	}
 	h.members[s] = true
 	s.mu.Lock()
@@ -265,19 +278,4 @@ func (s *socket) inRoom() room.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.in
-}
-
-// joined is the reply to a join: the room object is encoded once an entry,
-// however many have joined with it.
-func (h *hall) joined(q *request, o room.Outcome) []byte {
-	if h.objectAt != o.Room.Version {
-		h.object, h.objectAt = mustJSON(objectOf(&o.Room.Header, true)), o.Room.Version
-	}
-	b := make([]byte, 0, len(h.object)+128)
-	b = append(append(b, `{"id":`...), q.ID...)
-	b = append(append(b, `,"type":"joined","room":`...), h.object...)
-	b = strconv.AppendInt(append(b, `,"seat":`...), int64(o.Answer.Seat), 10)
-	b = strconv.AppendBool(append(b, `,"already":`...), o.Answer.Already)
-	b = strconv.AppendInt(append(b, `,"version":`...), o.Room.Version, 10)
-	return append(b, '}')
 }

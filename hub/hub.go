@@ -28,6 +28,9 @@ type Archive interface {
 	Places(ctx context.Context, user room.UserID) ([]room.Place, error)
 	// History returns what the attendance record is made of.
 	History(ctx context.Context, id room.ID) (*room.History, error)
+	// Entries returns the room's entries after a version, in order, at most
+	// limit, with the names of the people in them.
+	Entries(ctx context.Context, id room.ID, after int64, limit int) ([]room.Entry, error)
 	// Ping tells whether the store answers.
 	Ping(ctx context.Context) error
 }

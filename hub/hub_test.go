@@ -321,7 +321,7 @@ func TestBadRequests(t *testing.T) {
 			"type":     {"type": "dance"},
 			"title":    {"type": "open", "capacity": 5},
 			"capacity": {"type": "open", "title": "x"},
-			"waitlist": {"type": "open", "title": "x", "capacity": 5, "options": message{"waitlist": true}},
+			"waitlist": {"type": "open", "title": "x", "capacity": 5, "options": message{"waitlist": "yes"}},
 			"room_id":  {"type": "close"},
 		} {
 			lee.expect(request, message{"type": "error", "code": "bad_request", "field": field})

@@ -12,10 +12,12 @@ import (
 	"github.com/lectern-room/lectern/room"
 )
 
-// requestTypes are the requests of the protocol. Anything else that a client
-// sends counts as "unknown", so that no client makes up labels.
+// requestTypes are the requests of the protocol; the last two come by HTTP
+// alone. Anything else that a client sends counts as "unknown", so that no
+// client makes up labels.
 var requestTypes = [...]string{
 	"open", "join", "leave", "watch", "unwatch", "update", "start", "admit", "remove", "unban", "close", "renew", "ping",
+	"policy", "correct",
 }
 
 // protocolCodes are the close codes of the protocol, and 1002 and 1005, with

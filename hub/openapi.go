@@ -138,7 +138,15 @@ func (a *api) describe() []byte {
 			if property.Type == huma.TypeArray {
 				property.Nullable = false // a list of nothing is []
 			}
+			if property.Nullable && property.Enum != nil {
+				property.Enum = append(property.Enum, nil)
+			}
 		}
+	}
+	// Objects that may be null, which huma does not describe.
+	for name, property := range map[string]string{"Attendance": "correction", "AttendanceAnswer": "policy"} {
+		object := schemas[name].Properties[property]
+		schemas[name].Properties[property] = &huma.Schema{AnyOf: []*huma.Schema{object, {Type: "null"}}}
 	}
 	text, err := json.Marshal(a.huma.OpenAPI())
 	if err != nil {
@@ -188,18 +196,28 @@ type (
 		Code string `json:"code,omitempty" doc:"The join code, in any case, with or without hyphens." example:"K7QF3MXD"`
 		Room string `json:"room_id,omitempty" doc:"Instead of the code, with the room's passport or with a place there already."`
 	}
+	policyBody struct {
+		Percent *int `json:"present_percent" required:"false" minimum:"0" maximum:"100" doc:"Present is who was there for so much of the time that the room was open, up to now while it is."`
+		Minutes *int `json:"present_minutes" required:"false" minimum:"0" maximum:"10080" doc:"Present is who was there for so long. Where both are set either will do; where neither is, any time."`
+		Late    *int `json:"late_after_minutes" required:"false" minimum:"0" maximum:"10080" doc:"Late is who is present, and came more than so many minutes after the room opened."`
+		Early   *int `json:"left_early_minutes" required:"false" minimum:"0" maximum:"10080" doc:"Gone early is who is present and not late, and left for good more than so many minutes before the room closed."`
+	}
+	correctionBody struct {
+		Status *room.AttendanceStatus `json:"status" enum:"present,late,left_early,absent" doc:"null takes the correction back."`
+		Reason string                 `json:"reason,omitempty" minLength:"1" maxLength:"200" doc:"Required with a status." example:"was here, the phone was not"`
+	}
 	guestBody struct {
 		Name string `json:"name" minLength:"1" maxLength:"80" doc:"How the guest is shown." example:"Kim"`
 	}
 	optionsBody struct {
 		_          struct{}   `additionalProperties:"false"`
-		Waitlist   bool       `json:"waitlist,omitempty" doc:"Only false in this version."`
-		Approval   bool       `json:"approval,omitempty" doc:"Only false in this version."`
-		Locked     bool       `json:"locked,omitempty" doc:"true: nobody new may join."`
+		Waitlist   bool       `json:"waitlist,omitempty" default:"false" doc:"true: whoever joins a full room waits in line; false: the join is refused. Those in line stay there when it is turned off."`
+		Approval   bool       `json:"approval,omitempty" default:"false" doc:"true: whoever joins is pending until the instructor admits them. Turned off, it admits all who are pending, as far as there is room."`
+		Locked     bool       `json:"locked,omitempty" default:"false" doc:"true: nobody new may join. Those in line still get seats that become free."`
 		Guests     bool       `json:"guests,omitempty" default:"true" doc:"false: guests may not join."`
 		Roster     string     `json:"roster,omitempty" enum:"instructor,everyone" default:"instructor" doc:"Who may see the roster: the instructor, or everyone seated too."`
-		SeatHold   int        `json:"seat_hold_seconds,omitempty" doc:"Only 0 in this version: a seat is kept until the room closes."`
-		StartsAt   *time.Time `json:"starts_at" required:"false" doc:"Only null in this version."`
+		SeatHold   int        `json:"seat_hold_seconds,omitempty" minimum:"0" maximum:"86400" default:"0" doc:"For how long a seat is kept for someone who is offline; 0: until the room closes."`
+		StartsAt   *time.Time `json:"starts_at" required:"false" doc:"The room is scheduled until then, and nobody can join it; null, or a time that has passed: it opens at once. A room that has opened cannot be scheduled again."`
 		MaxMinutes int        `json:"max_minutes,omitempty" minimum:"1" maximum:"10080" default:"720" doc:"How long after its opening the room closes by itself."`
 	}
 )

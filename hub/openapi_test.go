@@ -50,7 +50,8 @@ func TestOpenAPI(t *testing.T) {
 	for _, call := range []string{
 		"GET /v1/me", "POST /v1/rooms", "GET /v1/rooms", "GET /v1/rooms/{id}", "PATCH /v1/rooms/{id}", "POST /v1/rooms/{id}/start",
 		"POST /v1/rooms/{id}/close", "POST /v1/attend", "DELETE /v1/rooms/{id}/members/{user}", "GET /v1/rooms/{id}/roster",
-		"GET /v1/rooms/{id}/bans", "DELETE /v1/rooms/{id}/bans/{user}", "GET /v1/rooms/{id}/attendance", "POST /v1/guest",
+		"GET /v1/rooms/{id}/bans", "DELETE /v1/rooms/{id}/bans/{user}", "GET /v1/rooms/{id}/attendance",
+		"PUT /v1/rooms/{id}/attendance/policy", "PATCH /v1/rooms/{id}/attendance/{user}", "GET /v1/rooms/{id}/log", "POST /v1/guest",
 		"GET /healthz", "GET /readyz",
 	} {
 		if !calls[call] {
@@ -121,6 +122,9 @@ func TestOpenAPISchemas(t *testing.T) {
 		"Attendance.intervals": `"array"`, "Attendance.last_left_at": `["string","null"]`, "Attendance.seat": `["integer","null"]`,
 		"AttendanceAnswer.people": `"array"`, "ListRoomObject.next_cursor": `["string","null"]`, "ListRoomObject.items": `"array"`,
 		"Problem.code": `"string"`, "OpenBody.capacity": `"integer"`, "RosterEntry.place": `["integer","null"]`,
+		"RoomObject.opened_at": `["string","null"]`, "RoomObject.closes_at": `["string","null"]`, "Attendance.status": `["string","null"]`,
+		"CorrectionBody.status": `["string","null"]`, "Policy.present_percent": `["integer","null"]`, "OptionsBody.starts_at": `["string","null"]`,
+		"LogEvent.user": `["string","null"]`, "LogItem.refused": `"array"`, "LogAnswer.asked_at": `["string","null"]`,
 	} {
 		schema, property, _ := strings.Cut(name, ".")
 		if got := typeOf(schema, property); got != want {

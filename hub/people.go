@@ -40,7 +40,7 @@ func (a *api) addPeopleCalls() {
 		Operation: huma.Operation{
 			OperationID: "listRoster", Method: http.MethodGet, Path: "/v1/rooms/{id}/roster", Tags: []string{"people"},
 			Summary:     "List the members",
-			Description: "By seat, as of `version`; between two pages the version may move on. For the room's instructor, and for everyone seated where the option `roster` says so. To others there is no such room.",
+			Description: "The seated by seat, then the waiting and then the pending by place, as of `version`; between two pages the version may move on. For the room's instructor, and for everyone seated where the option `roster` says so. To others there is no such room.",
 			Parameters:  []*huma.Param{roomParameter, limitParameter, cursorParameter},
 		},
 		Codes: []room.Code{room.CodeNotFound},
@@ -66,7 +66,7 @@ type attendAnswer struct {
 	Room     roomObject `json:"room"`
 	State    room.State `json:"state" enum:"seated,waiting,pending"`
 	Seat     *int       `json:"seat"`
-	Position *int       `json:"position" doc:"In the line of those who wait."`
+	Position *int       `json:"position" doc:"In the line of those who wait, from 1; null for others."`
 	Already  bool       `json:"already"`
 	Version  int64      `json:"version"`
 }
@@ -76,14 +76,16 @@ func (a *api) attend(c *call) (status int, place attendAnswer, err error) {
 	if err != nil {
 		return 0, place, err
 	}
-	done, err := a.do(c, command, func(r *room.Room) {
-		place.Room, place.Version = objectOf(&r.Header, seesCode(r, command.By)), r.Version
+	err = a.do(c, command, func(o room.Outcome) {
+		at := placeNow(o)
+		place = attendAnswer{
+			Room: objectOf(&o.Room.Header, at.state == room.Seated), State: at.state, Seat: orNull(at.seat),
+			Position: orNull(at.position), Already: o.Answer.Already, Version: o.Room.Version,
+		}
 	})
-	if err != nil {
-		return 0, place, a.guessed(err, command, c.visitor)
-	}
-	place.State, place.Seat, place.Already = done.State, seatOrNull(done.Seat), done.Already
 	switch {
+	case err != nil:
+		return 0, place, a.guessed(err, command, c.visitor)
 	case place.Already:
 		return http.StatusOK, place, nil
 	case place.State != room.Seated:
@@ -131,7 +133,7 @@ type stepAnswer struct {
 }
 
 func (a *api) take(c *call, command room.Command) (status int, done stepAnswer, err error) {
-	_, err = a.do(c, command, func(r *room.Room) { done = stepAnswer{r.ID, r.Version} })
+	err = a.do(c, command, func(o room.Outcome) { done = stepAnswer{o.Room.ID, o.Room.Version} })
 	return http.StatusOK, done, err
 }
 
@@ -142,9 +144,9 @@ type rosterAnswer struct {
 }
 
 func (a *api) listRoster(c *call) (int, rosterAnswer, error) {
-	// By seat, the order of the roster; padded, so that it sorts as text.
-	key := func(e *room.Person) string { return fmt.Sprintf("%06d", e.Seat) }
-	p, err := c.page(func(key string) bool { return len(key) == 6 && strings.Trim(key, "0123456789") == "" })
+	// The order of the roster; padded, so that it sorts as text.
+	key := func(e *room.Person) string { return fmt.Sprintf("%d%019d", rank[e.State], max(int64(e.Seat), e.Place)) }
+	p, err := c.page(func(key string) bool { return len(key) == 20 && strings.Trim(key, "0123456789") == "" })
 	if err != nil {
 		return 0, rosterAnswer{}, err
 	}

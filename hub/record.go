@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -32,11 +33,40 @@ func (a *api) addAttendanceCall() {
 	}
 	attendance.answer = a.schemaOf(attendanceAnswer{})
 	a.handle(attendance, a.getAttendance)
+	answer(a, operation{
+		Operation: huma.Operation{
+			OperationID: "setAttendancePolicy", Method: http.MethodPut, Path: "/v1/rooms/{id}/attendance/policy", Tags: []string{"attendance"},
+			Summary: "Set the attendance policy",
+			Description: "What the record's `status` is made by; what is left out is not set, and without any rule there is no status. " +
+				"For the room's instructor, after the room has closed too.",
+			Parameters: []*huma.Param{roomParameter},
+		},
+		Type: "policy", Body: policyBody{}, Codes: []room.Code{room.CodeNotFound},
+	}, a.setPolicy)
+	answer(a, operation{
+		Operation: huma.Operation{
+			OperationID: "correctAttendance", Method: http.MethodPatch, Path: "/v1/rooms/{id}/attendance/{user}", Tags: []string{"attendance"},
+			Summary: "Correct someone's attendance",
+			Description: "Sets the `status` of someone who had a place, whatever the policy says; null takes the correction back. " +
+				"It is kept with who made it and when. For the room's instructor, after the room has closed too.",
+			Parameters: []*huma.Param{roomParameter, userParameter},
+		},
+		Type: "correct", Body: correctionBody{}, Codes: []room.Code{room.CodeNotFound},
+	}, a.correct)
 }
 
 type attendanceAnswer struct {
-	Room roomObject `json:"room"`
+	Room   roomObject   `json:"room"`
+	Policy *room.Policy `json:"policy"`
 	room.Record
+}
+
+func attendanceOf(h *room.Header, r room.Record) attendanceAnswer {
+	a := attendanceAnswer{Room: objectOf(h, true), Record: r}
+	if h.Policy != (room.Policy{}) {
+		a.Policy = &h.Policy
+	}
+	return a
 }
 
 const (
@@ -56,21 +86,56 @@ func (a *api) getAttendance(c *call) error {
 	if err != nil {
 		return err
 	}
-	h, err := archived(a, c, "read an attendance record", func(ctx context.Context) (*room.History, error) {
-		return a.Archive.History(ctx, id)
-	})
+	h, record, err := a.record(c, id)
 	if err != nil {
 		return err
 	}
-	record := h.Record(a.Registrar.Now())
 	switch format {
 	case csvType:
 		return c.file(csvType+"; charset=utf-8", fileName(&h.Room, "csv"), record, WriteCSV)
 	case xlsxType:
 		return c.file(xlsxType, fileName(&h.Room, "xlsx"), record, WriteXLSX)
 	}
-	writeJSON(c.w, jsonType, http.StatusOK, attendanceAnswer{objectOf(&h.Room, true), record})
+	writeJSON(c.w, jsonType, http.StatusOK, attendanceOf(&h.Room, record))
 	return nil
+}
+
+// record reads a room's attendance record, up to now.
+func (a *api) record(c *call, id room.ID) (*room.History, room.Record, error) {
+	h, err := archived(a, c, "read an attendance record", func(ctx context.Context) (*room.History, error) {
+		return a.Archive.History(ctx, id)
+	})
+	if err != nil {
+		return nil, room.Record{}, err
+	}
+	return h, h.Record(a.Registrar.Now()), nil
+}
+
+func (a *api) setPolicy(c *call) (int, room.Policy, error) {
+	command, err := c.lead()
+	if err != nil {
+		return 0, room.Policy{}, err
+	}
+	return http.StatusOK, c.Policy, a.do(c, command, nil)
+}
+
+// correct answers with the person's part of the record as it is then.
+func (a *api) correct(c *call) (int, room.Attendance, error) {
+	c.User = c.r.PathValue("user")
+	command, err := c.lead()
+	if err == nil {
+		err = a.do(c, command, nil)
+	}
+	if err != nil {
+		return 0, room.Attendance{}, err
+	}
+	_, record, err := a.record(c, command.Room)
+	for _, person := range record.People {
+		if person.User == command.User {
+			return http.StatusOK, person, nil
+		}
+	}
+	return 0, room.Attendance{}, cmp.Or(err, error(room.ErrNotFound))
 }
 
 // format returns the media type that is asked for.
@@ -102,7 +167,8 @@ func (c *call) file(contentType, name string, r room.Record, write func(io.Write
 	return nil
 }
 
-// fileName is a name that every file system takes: the room's title and day.
+// fileName is a name that every file system takes: the room's title and day,
+// which is the one it is scheduled for if it has not opened.
 func fileName(h *room.Header, extension string) string {
 	title := strings.Map(func(c rune) rune {
 		if strings.ContainsRune(`/\:*?"<>|`, c) {
@@ -113,5 +179,9 @@ func fileName(h *room.Header, extension string) string {
 	if runes := []rune(title); len(runes) > 60 { // of at most 4 bytes; names have at most 255
 		title = string(runes[:60])
 	}
-	return strings.TrimLeft(title, ". ") + " " + h.OpenedAt.UTC().Format(time.DateOnly) + "." + extension
+	day := h.OpenedAt
+	if day.IsZero() {
+		day = h.Options.StartsAt.Time
+	}
+	return strings.TrimLeft(title, ". ") + " " + day.UTC().Format(time.DateOnly) + "." + extension
 }

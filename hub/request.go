@@ -28,6 +28,9 @@ type request struct {
 	Ban      bool              `json:"ban"`
 	Passport string            `json:"passport"`
 	Name     string            `json:"name"`
+	Status   json.RawMessage   `json:"status"`
+	Reason   string            `json:"reason"`
+	room.Policy
 }
 
 // accepted says what the fields take, for those of the wrong type.
@@ -36,6 +39,9 @@ var accepted = map[string]string{
 	"options": "an object", "key": "a string of at most 64 bytes", "code": "a join code",
 	"room_id": "a room's id", "since": "a version", "new_code": "true or false", "user": "a user id",
 	"all": "true or false", "ban": "true or false", "passport": "a passport", "name": "1 to 80 characters",
+	"status": "present, late, left_early, absent, or null to take a correction back", "reason": "1 to 200 characters",
+	"present_percent": "a whole number, or null", "present_minutes": "a whole number, or null",
+	"late_after_minutes": "a whole number, or null", "left_early_minutes": "a whole number, or null",
 }
 
 // parseRequest reads a message. Where it refuses one, q.ID is set if it was
@@ -53,7 +59,7 @@ func parseRequest(data []byte) (q request, err error) {
 	case errors.As(err, &refusal):
 		return q, refusal
 	case errors.As(err, &wrong) && wrong.Field != "":
-		field, _, _ := strings.Cut(wrong.Field, ".")
+		field, _, _ := strings.Cut(strings.TrimPrefix(wrong.Field, "Policy."), ".")
 		return q, room.BadField(field, accepted[field])
 	}
 	return q, room.BadField("", "one JSON object")
@@ -91,6 +97,20 @@ func (q *request) opening() (*room.Change, error) {
 	}
 	q.NewCode = false
 	return q.change()
+}
+
+// correction returns the status that a correction sets, and why; both are ""
+// if it is taken back.
+func (q *request) correction() (status room.AttendanceStatus, reason string, err error) {
+	if string(q.Status) == "null" {
+		return "", "", nil
+	}
+	json.Unmarshal(q.Status, &status) // what is no text is no status
+	switch status {
+	case room.StatusPresent, room.StatusLate, room.StatusLeftEarly, room.StatusAbsent:
+		return status, q.Reason, room.CheckText("reason", q.Reason, 200)
+	}
+	return "", "", room.BadField("status", accepted["status"])
 }
 
 // roomID returns the room that the request names.

@@ -47,7 +47,7 @@ func (a *api) addRoomCalls() {
 		Codes: []room.Code{room.CodeNotFound},
 	}, a.getRoom)
 	lead("update", http.MethodPatch, "/v1/rooms/{id}", "Change a room",
-		"Sets what is given and leaves the rest. `room_passport` is answered if the join code is new. Only `new_code` is done again each time.",
+		"Sets what is given and leaves the rest. A room that has started cannot be scheduled again (`conflict`, field `starts_at`). `room_passport` is answered if the join code is new. Only `new_code` is done again each time.",
 		updateBody{}, room.CodeConflict, room.CodeRoomClosed)
 	lead("start", http.MethodPost, "/v1/rooms/{id}/start", "Start a room", "Opens a scheduled room now.", nil, room.CodeRoomClosed)
 	lead("close", http.MethodPost, "/v1/rooms/{id}/close", "Close a room", "Ends everyone's stay; the record remains.", nil)
@@ -120,10 +120,10 @@ func (a *api) leadRoom(c *call) (status int, led roomAnswer, err error) {
 	if err != nil {
 		return 0, led, err
 	}
-	_, err = a.do(c, command, func(r *room.Room) {
-		led.Room = objectOf(&r.Header, true)
+	err = a.do(c, command, func(o room.Outcome) {
+		led.Room = objectOf(&o.Room.Header, true)
 		if c.NewCode {
-			led.RoomPassport = a.invitation(&r.Header)
+			led.RoomPassport = a.invitation(&o.Room.Header)
 		}
 	})
 	return http.StatusOK, led, err

@@ -58,6 +58,13 @@ func (a *archive) Places(ctx context.Context, user room.UserID) ([]room.Place, e
 	return a.Archive.Places(ctx, user)
 }
 
+func (a *archive) Entries(ctx context.Context, id room.ID, after int64, limit int) ([]room.Entry, error) {
+	if err := a.err(); err != nil {
+		return nil, err
+	}
+	return a.Archive.Entries(ctx, id, after, limit)
+}
+
 func newSchool(t *testing.T, change ...func(*Config)) *school {
 	t.Helper()
 	s := &school{t: t, metrics: prometheus.NewRegistry()}

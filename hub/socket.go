@@ -236,10 +236,7 @@ func (s *socket) join(q *request) error {
 	c.Session, c.Instance = session, s.hub.Registrar.Self()
 	err = s.ask(c, func(o room.Outcome) {
 		if o.Err == nil {
-			hall := s.hub.hallOf(o.Room.ID)
-			hall.enter(s, session)
-			s.hub.Metrics.sent("joined", 1)
-			s.conn.offer(textFrame(hall.joined(q, o)), false)
+			s.hub.hallOf(o.Room.ID).welcome(s, session, q, o)
 		}
 	})
 	s.entered(c.Room, err)

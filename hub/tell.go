@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -14,6 +15,9 @@ const (
 	// after a pause is told at once.
 	rosterEvery = 100 * time.Millisecond
 	countEvery  = time.Second
+	// lineEvery is how often those who wait are told where they stand: as often
+	// as everyone is told how many wait.
+	lineEvery = time.Second
 	// frameLimit is the largest frame that a client must take, less its
 	// header. Deltas that would be larger are replaced by a nudge to watch
 	// again, which is answered in pages.
@@ -47,6 +51,9 @@ func (p *pacer) ready(every time.Duration, later func()) bool {
 	return false
 }
 
+// rest takes back a ready after which nothing was to be told.
+func (p *pacer) rest() { p.last = time.Time{} }
+
 func (p *pacer) stop() {
 	if p.timer != nil {
 		p.timer.Stop()
@@ -57,7 +64,7 @@ func (p *pacer) stop() {
 // touch notes whom the next roster event is about.
 func touch(touched map[room.UserID]bool, e room.Event) {
 	switch e.Type {
-	case room.EventJoined, room.EventRenamed, room.EventLeft:
+	case room.EventJoined, room.EventAdmitted, room.EventSeated, room.EventRenamed, room.EventLeft:
 		touched[e.User] = true
 	case room.EventConnected, room.EventOffline:
 		_, known := touched[e.User]
@@ -89,6 +96,7 @@ func (h *hall) later(p *pacer, tell func(*hall, *room.Room)) func() {
 		h.hub.view(context.Background(), h.id, func(now *hall, v room.View) {
 			p.set = false
 			if now == h {
+				h.expect(v.Room, v.Version)
 				tell(h, v.Room)
 			}
 		})
@@ -128,8 +136,17 @@ func deltaOf(r *room.Room, from int64, touched map[room.UserID]bool) delta {
 			d.offline = append(d.offline, p)
 		}
 	}
-	slices.SortFunc(d.joined, func(a, b *room.Person) int { return a.Seat - b.Seat })
+	slices.SortFunc(d.joined, byRoster)
 	return d
+}
+
+// rank orders the states of members as the roster does.
+var rank = map[room.State]int{room.Seated: 0, room.Waiting: 1, room.Pending: 2}
+
+// byRoster is the roster's order: the seated by seat, then the waiting and the
+// pending by place.
+func byRoster(a, b *room.Person) int {
+	return cmp.Or(cmp.Compare(rank[a.State], rank[b.State]), cmp.Compare(a.Seat, b.Seat), cmp.Compare(a.Place, b.Place))
 }
 
 // nudge is a roster event that tells nothing and makes a watcher who is
@@ -141,11 +158,24 @@ func nudge(r *room.Room) []byte { return appendRoster(nil, r, delta{from: r.Vers
 func (h *hall) spread(kind string, sockets map[*socket]bool, frame []byte) {
 	sent := 0
 	for s := range sockets {
-		if s.conn.offer(frame, true) {
+		if h.offer(s, frame) {
 			sent++
-		} else {
-			s.lag(h.id)
 		}
 	}
 	h.hub.Metrics.sent(kind, sent)
+}
+
+// spare is spread for one socket.
+func (h *hall) spare(s *socket, kind string, frame []byte) {
+	if h.offer(s, frame) {
+		h.hub.Metrics.sent(kind, 1)
+	}
+}
+
+func (h *hall) offer(s *socket, frame []byte) bool {
+	sent := s.conn.offer(frame, true)
+	if !sent {
+		s.lag(h.id)
+	}
+	return sent
 }

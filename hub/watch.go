@@ -38,7 +38,7 @@ func (h *hall) watch(s *socket, q *request, v room.View) {
 
 func (h *hall) beginWatch(s *socket, v room.View) {
 	if len(h.watchers) == 0 {
-		h.from = v.Version
+		h.from, h.heard = v.Version, v.Version
 		clear(h.touched)
 		h.savedAt = time.Time{}
 	}
@@ -91,6 +91,9 @@ func deltasSince(v room.View, since int64) ([]byte, bool) {
 	touched := map[room.UserID]bool{}
 	for _, e := range entries {
 		for _, event := range e.Events {
+			if event.Type == room.EventErased {
+				return nil, false // it does not say who is not there any more
+			}
 			touch(touched, event)
 		}
 	}
@@ -104,9 +107,12 @@ func deltasSince(v room.View, since int64) ([]byte, bool) {
 // catchUp tells a socket that has missed frames where the room is.
 func (h *hall) catchUp(s *socket, r *room.Room) {
 	if h.watchers[s] {
-		h.spread("roster", map[*socket]bool{s: true}, textFrame(nudge(r)))
+		h.spare(s, "roster", textFrame(nudge(r)))
 	}
 	if h.members[s] {
-		h.spread("count", map[*socket]bool{s: true}, textFrame(appendCount(nil, r)))
+		h.spare(s, "count", textFrame(appendCount(nil, r)))
+	}
+	if p := r.Member(s.user()); h.members[s] && p != nil && p.State == room.Waiting {
+		h.spare(s, "your_place", textFrame(appendPlace(nil, r, p)))
 	}
 }

@@ -26,13 +26,13 @@ type roomObject struct {
 	Status     room.Status  `json:"status" enum:"scheduled,open,closed"`
 	Instructor person       `json:"instructor"`
 	Options    room.Options `json:"options"`
-	OpenedAt   string       `json:"opened_at" format:"date-time"`
-	ClosesAt   string       `json:"closes_at" format:"date-time" doc:"When the room closes by itself."`
+	OpenedAt   *string      `json:"opened_at" format:"date-time" doc:"null while the room is scheduled."`
+	ClosesAt   *string      `json:"closes_at" format:"date-time" doc:"When the room closes by itself; null while it is scheduled."`
 	ClosedAt   *string      `json:"closed_at" format:"date-time"`
 	Version    int64        `json:"version" doc:"The last durable step of the room's log, from 1."`
 	Taken      int          `json:"taken" doc:"Seats taken."`
-	Waiting    int          `json:"waiting"`
-	Pending    int          `json:"pending"`
+	Waiting    int          `json:"waiting" doc:"People in line for a seat."`
+	Pending    int          `json:"pending" doc:"People whom the instructor has not admitted yet."`
 	Online     int          `json:"online_count"`
 }
 
@@ -47,8 +47,11 @@ func objectOf(h *room.Header, withCode bool) roomObject {
 	o := roomObject{
 		ID: h.ID, Title: h.Title, Capacity: h.Capacity, Status: h.Status,
 		Instructor: person{h.Instructor.User, h.Instructor.Name}, Options: h.Options,
-		OpenedAt: room.Stamp(h.OpenedAt), ClosesAt: room.Stamp(h.ClosesAt()), ClosedAt: stampOrNull(h.ClosedAt),
+		OpenedAt: stampOrNull(h.OpenedAt), ClosedAt: stampOrNull(h.ClosedAt),
 		Version: h.Version, Taken: h.Taken, Waiting: h.Waiting, Pending: h.Pending, Online: h.Online,
+	}
+	if !h.OpenedAt.IsZero() {
+		o.ClosesAt = stampOrNull(h.ClosesAt())
 	}
 	if withCode {
 		code := h.Code // the room is not locked when this is written
@@ -69,7 +72,7 @@ type rosterEntry struct {
 	Name     string      `json:"name"`
 	State    room.State  `json:"state" enum:"seated,waiting,pending"`
 	Seat     *int        `json:"seat"`
-	Place    *int64      `json:"place" doc:"Orders those who wait; null for the seated."`
+	Place    *int64      `json:"place" doc:"Orders the waiting, and the pending; null for the seated."`
 	Online   bool        `json:"online"`
 	Guest    bool        `json:"guest"`
 	JoinedAt string      `json:"joined_at" format:"date-time"`
@@ -80,6 +83,9 @@ func entryOf(p *room.Person) rosterEntry {
 	if p.Seat > 0 {
 		e.Seat = &p.Seat
 	}
+	if p.Place > 0 {
+		e.Place = &p.Place
+	}
 	return e
 }
 
@@ -87,14 +93,9 @@ func appendEntry(b []byte, p *room.Person) []byte {
 	b = appendString(append(b, `{"user":`...), string(p.User))
 	b = appendString(append(b, `,"name":`...), p.Name)
 	b = appendString(append(b, `,"state":`...), string(p.State))
-	b = append(b, `,"seat":`...)
-	if p.Seat > 0 {
-		b = strconv.AppendInt(b, int64(p.Seat), 10)
-	} else {
-		b = append(b, "null"...)
-	}
-	b = append(b, `,"place":null,"online":`...)
-	b = strconv.AppendBool(b, p.Online)
+	b = appendNumber(append(b, `,"seat":`...), int64(p.Seat))
+	b = appendNumber(append(b, `,"place":`...), p.Place)
+	b = strconv.AppendBool(append(b, `,"online":`...), p.Online)
 	b = strconv.AppendBool(append(b, `,"guest":`...), p.Guest)
 	b = room.AppendStamp(append(b, `,"joined_at":"`...), p.JoinedAt)
 	return append(b, `"}`...)
@@ -128,7 +129,7 @@ func appendRoster(b []byte, r *room.Room, d delta) []byte {
 
 func appendLeft(b []byte, p *room.Person) []byte {
 	b = appendString(append(b, `{"user":`...), string(p.User))
-	b = appendString(append(b, `,"reason":`...), string(p.State))
+	b = appendString(append(b, `,"reason":`...), string(p.LeftFor))
 	return append(b, '}')
 }
 
@@ -161,6 +162,24 @@ func appendCount(b []byte, r *room.Room) []byte {
 	b = strconv.AppendInt(append(b, `,"waiting":`...), int64(r.Waiting), 10)
 	b = strconv.AppendInt(append(b, `,"online_count":`...), int64(r.Online), 10)
 	return append(b, '}')
+}
+
+// appendPlace writes the your_place event that tells p of the place in a room.
+func appendPlace(b []byte, r *room.Room, p *room.Person) []byte {
+	b = appendString(append(b, `{"type":"your_place","room_id":`...), string(r.ID))
+	b = appendString(append(b, `,"state":`...), string(p.State))
+	b = appendNumber(append(b, `,"seat":`...), int64(p.Seat))
+	b = appendNumber(append(b, `,"position":`...), int64(r.Position(p)))
+	b = strconv.AppendInt(append(b, `,"version":`...), r.Version, 10)
+	return append(b, '}')
+}
+
+// appendNumber writes a number that counts from 1; 0 is null.
+func appendNumber(b []byte, n int64) []byte {
+	if n == 0 {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, n, 10)
 }
 
 // appendString writes a JSON string. Its argument is valid UTF-8.
@@ -224,17 +243,6 @@ type roomIDEvent struct {
 }
 
 func (e roomIDEvent) kind() string { return e.Type }
-
-type placeEvent struct {
-	Type     string     `json:"type"`
-	Room     room.ID    `json:"room_id"`
-	State    room.State `json:"state"`
-	Seat     *int       `json:"seat"`
-	Position *int       `json:"position"`
-	Version  int64      `json:"version"`
-}
-
-func (e placeEvent) kind() string { return e.Type }
 
 type roomEvent struct {
 	Type string     `json:"type"`

@@ -48,11 +48,21 @@ func goldenRoom(version int64, edit func(*room.Header)) *room.Room {
 		{User: "s42", Name: "Kim", State: room.Seated, Seat: 17, Online: true, JoinedAt: joined},
 		{User: "s43", Name: "박서연", State: room.Seated, Seat: 18, Online: true, JoinedAt: joined},
 		{User: "s44", Name: "Choi", State: room.Seated, Seat: 19, Online: true, JoinedAt: joined},
-		{User: "s7", State: room.Left}, {User: "s9", State: room.Seated, Online: true}, {User: "s11", State: room.Seated},
+		{User: "s50", Name: "Jung", State: room.Waiting, Place: 12, Online: true, JoinedAt: joined},
+		{User: "s51", Name: "Han", State: room.Pending, Place: 11, JoinedAt: joined},
+		{User: "w1", State: room.Waiting, Place: 9}, {User: "w2", State: room.Waiting, Place: 10},
+		{User: "s7", State: room.Left, LeftFor: room.ReasonLeft}, {User: "s8", State: room.Left, LeftFor: room.ReasonLapsed},
+		{User: "s9", State: room.Seated, Online: true}, {User: "s11", State: room.Seated},
 	})
 }
 
 func second(h *room.Header) { h.Title = "Distributed Systems II" }
+
+// scheduled makes the room one that has not opened yet.
+func scheduled(h *room.Header) {
+	h.Options.StartsAt = room.Timestamp{Time: h.OpenedAt}
+	h.Status, h.OpenedAt, h.Taken, h.Online = room.Scheduled, time.Time{}, 0, 0
+}
 
 func TestMessagesAreTheGoldenOnes(t *testing.T) {
 	r := goldenRoom(41, nil)
@@ -64,28 +74,51 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 		return list
 	}
 	token := "aaaa.bbbb.cccc"
-	seat, one := 17, 1
+	one := 1
+	notStarted := *room.ErrNotStarted
+	notStarted.StartsAt = at("2026-03-02T09:00:00.000Z")
 	id := func(text string) json.RawMessage { return json.RawMessage(text) }
 	q := &request{ID: id("2")}
-	h := &hall{}
+	h, full, asking := &hall{}, &hall{}, &hall{}
+	line := goldenRoom(44, func(h *room.Header) { h.Waiting, h.Pending = 1, 1 })
 
 	for name, message := range map[string]any{
 		"event-hello": helloEvent{"hello", identity{"s42", "Kim", room.Student, "2026-03-02T17:00:00.000Z"}, "2026-03-02T09:00:59.999Z"},
 		"event-roster": appendRoster(nil, r44, delta{
 			from: 41, joined: people("s43"), left: people("s7"), online: people("s9"), offline: people("s11"),
 		}),
-		"event-roster_page":      appendPage(nil, r, appendList(nil, people("s44"), appendEntry), false),
-		"event-count":            appendCount(nil, r44),
-		"event-room_changed":     roomEvent{"room_changed", objectOf(&goldenRoom(45, second).Header, true)},
-		"event-your_place":       placeEvent{Type: "your_place", Room: goldenID, State: room.Seated, Seat: &seat, Version: 41},
-		"event-you_were_removed": roomIDEvent{"you_were_removed", goldenID, room.ReasonRemoved},
-		"event-room_closed":      roomIDEvent{"room_closed", goldenID, room.ReasonInstructor},
-		"event-unwatch_forced":   roomIDEvent{Type: "unwatch_forced", Room: goldenID},
-		"event-draining":         drainingEvent{"draining", 1500},
+		"event-roster-places": appendRoster(nil, line, delta{
+			from: 41, joined: people("s43", "s50", "s51"), left: people("s8"), online: people("s9"), offline: people("s11"),
+		}),
+		"event-roster_page":  appendPage(nil, r, appendList(nil, people("s44"), appendEntry), false),
+		"event-count":        appendCount(nil, r44),
+		"event-room_changed": roomEvent{"room_changed", objectOf(&goldenRoom(45, second).Header, true)},
+		"event-room_changed-started": roomEvent{"room_changed", objectOf(&goldenRoom(2, func(h *room.Header) {
+			opened := h.OpenedAt
+			scheduled(h)
+			h.Status, h.OpenedAt = room.Open, opened
+		}).Header, true)},
+		"event-your_place":                    appendPlace(nil, r, r.Person("s42")),
+		"event-your_place-waiting":            appendPlace(nil, r, r.Person("s50")),
+		"event-your_place-pending":            appendPlace(nil, r, r.Person("s51")),
+		"event-you_were_removed":              roomIDEvent{"you_were_removed", goldenID, room.ReasonRemoved},
+		"event-you_were_removed-place_lapsed": roomIDEvent{"you_were_removed", goldenID, room.ReasonLapsed},
+		"event-room_closed":                   roomIDEvent{"room_closed", goldenID, room.ReasonInstructor},
+		"event-unwatch_forced":                roomIDEvent{Type: "unwatch_forced", Room: goldenID},
+		"event-draining":                      drainingEvent{"draining", 1500},
 
 		"reply-opened": openedReply{reply{id("1"), "opened"}, objectOf(&goldenRoom(1, func(h *room.Header) { h.Taken, h.Online = 0, 0 }).Header, true), &token, false},
-		"reply-joined": h.joined(q, room.Outcome{Room: r, Answer: room.Answer{Seat: 17}}),
-		"reply-left":   versionReply{reply: reply{id("4"), "left"}, Room: goldenID, Version: 42},
+		"reply-opened-scheduled": openedReply{
+			reply{id("1"), "opened"}, objectOf(&goldenRoom(1, scheduled).Header, true), &token, false,
+		},
+		"reply-joined": h.answer("joined", q, room.Outcome{Room: r}, place{state: room.Seated, seat: 17}),
+		"reply-waiting_for_seat": full.answer("waiting_for_seat", q, room.Outcome{Room: goldenRoom(41, func(h *room.Header) {
+			h.Capacity, h.Waiting, h.Options.Waitlist = 17, 3, true
+		})}, place{state: room.Waiting, position: 3}),
+		"reply-waiting_for_seat-pending": asking.answer("waiting_for_seat", q, room.Outcome{Room: goldenRoom(41, func(h *room.Header) {
+			h.Pending, h.Options.Approval = 2, true
+		})}, place{state: room.Pending}),
+		"reply-left": versionReply{reply: reply{id("4"), "left"}, Room: goldenID, Version: 42},
 		"reply-updated": updatedReply{reply{id("7"), "updated"}, objectOf(&goldenRoom(45, func(h *room.Header) {
 			second(h)
 			h.Code, h.Capacity, h.Options.Locked = "9W2H5TCE", 150, true
@@ -100,6 +133,7 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 		"reply-pong":      pongReply{reply{id(`"p-15"`), "pong"}, "2026-03-02T09:02:03.004Z"},
 		"reply-unwatched": roomReply{reply{id("6"), "unwatched"}, goldenID},
 
+		"error-not_started":     errorReply{reply{id("2"), "error"}, errorOf(notStarted.In(goldenID))},
 		"error-room_full":       errorReply{reply{id("2"), "error"}, errorOf(room.ErrFull.In(goldenID))},
 		"error-room_locked":     errorReply{reply{id("2"), "error"}, errorOf(room.ErrLocked.In(goldenID))},
 		"error-room_closed":     errorReply{reply{id("2"), "error"}, errorOf(room.ErrClosed.In(goldenID))},
@@ -151,6 +185,9 @@ func TestRequestsAreTheGoldenOnes(t *testing.T) {
 func TestAppendEntry(t *testing.T) {
 	for _, name := range []string{"Kim", "박서연", `a "quoted" \ name`, "<script>&", "tab\tnul\x00", "😀"} {
 		p := &room.Person{User: "u/" + room.UserID(name), Name: name, State: room.Seated, Seat: 3, Online: true, Guest: true, JoinedAt: at("2026-03-02T09:01:02.345Z")}
+		if len(name)%2 == 0 {
+			p.State, p.Seat, p.Place = room.Waiting, 0, 12
+		}
 		var got, want any
 		if err := json.Unmarshal(appendEntry(nil, p), &got); err != nil {
 			t.Fatalf("%q: %v in %s", name, err, appendEntry(nil, p))
@@ -183,11 +220,16 @@ func TestParseRequest(t *testing.T) {
 		`{"id":1,"type":"open","capacity":1.5}`:                        {id: "1", field: "capacity"},
 		`{"id":1,"type":"open","options":[]}`:                          {id: "1", field: "options"},
 		`{"id":1,"type":"open","options":{"locked":"yes"}}`:            {id: "1", field: "locked"},
-		`{"id":1,"type":"open","options":{"waitlist":true}}`:           {id: "1", field: "waitlist"},
+		`{"id":1,"type":"open","options":{"waitlist":true}}`:           {id: "1", ok: true},
+		`{"id":1,"type":"open","options":{"waitlist":1}}`:              {id: "1", field: "waitlist"},
 		`{"id":1,"type":"open","options":{"waitlist":false}}`:          {id: "1", ok: true},
 		`{"id":1,"type":"open","options":{"volume":11}}`:               {id: "1", field: "volume"},
 		`{"id":1,"type":"open","options":{"max_minutes":10081}}`:       {id: "1", field: "max_minutes"},
-		`{"id":1,"type":"open","options":{"seat_hold_seconds":5}}`:     {id: "1", field: "seat_hold_seconds"},
+		`{"id":1,"type":"open","options":{"seat_hold_seconds":5}}`:     {id: "1", ok: true},
+		`{"id":1,"type":"open","options":{"seat_hold_seconds":86401}}`: {id: "1", field: "seat_hold_seconds"},
+		`{"present_percent":101,"present_minutes":null}`:               {ok: true},
+		`{"present_percent":"80"}`:                                     {field: "present_percent"},
+		`{"late_after_minutes":1.5}`:                                   {field: "late_after_minutes"},
 		`{"id":1,"type":"open","options":{"starts_at":"2030-01-01Z"}}`: {id: "1", field: "starts_at"},
 		`[]`:        {},
 		`7`:         {},

@@ -28,50 +28,29 @@ func (r *Room) advance(version int64, at time.Time) {
 	}
 }
 
-// nextDue finds when something will be due; between entries DueAt is only
-// brought forward, so that an entry costs no walk through the people.
-func (r *Room) nextDue() time.Time {
-	due := r.ClosesAt()
-	for _, p := range r.people {
-		if !p.AwayAt.IsZero() {
-			due = earlier(due, p.AwayAt.Add(OfflineAfter))
-		}
-	}
-	return due
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 func (r *Room) apply(e Event, at time.Time) {
 	switch e.Type {
 	case EventOpened:
 		r.Instructor = Caller{User: e.User, Name: e.Name, Role: Instructor}
-		r.Status, r.OpenedAt, r.Options, r.Slot = Open, at, DefaultOptions(), e.Change.Slot
+		r.Status, r.Options, r.Slot = Scheduled, DefaultOptions(), e.Change.Slot
 		r.change(*e.Change)
+		if !r.Options.StartsAt.After(at) {
+			r.Status, r.OpenedAt = Open, at
+		}
+	case EventStarted:
+		r.Status, r.OpenedAt = Open, e.happened(at)
+		r.DueAt = r.ClosesAt() // it may be over already
 	case EventChanged:
 		if e.Change.Code != "" {
 			r.Renewals++
 		}
 		r.change(*e.Change)
-		r.DueAt = earlier(r.DueAt, r.ClosesAt())
+	case EventPolicy:
+		r.Policy = *e.Policy
 	case EventClosed:
-		r.Status, r.ClosedAt = Closed, at
-		if !e.At.IsZero() {
-			r.ClosedAt = e.At
-		}
+		r.Status, r.ClosedAt = Closed, e.happened(at)
 		r.endAll()
+	case EventErased: // nobody knows who that was: the room is read anew
 	default:
 		r.applyTo(e, at)
 	}
@@ -86,6 +65,7 @@ func (r *Room) change(c Change) {
 	}
 	if c.Options != nil {
 		r.Options = c.Options.on(r.Options)
+		r.DueAt = time.Time{} // all of it may be due at another time
 	}
 	if c.Code != "" {
 		r.Code = c.Code
@@ -110,19 +90,27 @@ func (r *Room) applyTo(e Event, at time.Time) {
 	if old := r.people[e.User]; old != nil {
 		p = *old
 	}
+	r.tally(p.State, -1)
 	switch e.Type {
 	case EventJoined:
-		p.Name, p.Guest, p.State, p.Seat, p.LastSeat, p.JoinedAt = e.Name, e.Guest, e.State, e.Seat, e.Seat, at
+		p.Name, p.Guest, p.JoinedAt = e.Name, e.Guest, at
+		p.give(e.State, e.Seat, e.Place)
 		if p.FirstJoinedAt.IsZero() {
 			p.FirstJoinedAt = at
 		}
-		r.Taken++
+		if e.Offline {
+			p.OfflineAt = at
+		}
+	case EventAdmitted:
+		p.give(Waiting, 0, e.Place)
+	case EventSeated:
+		p.give(Seated, e.Seat, 0)
 	case EventRenamed:
 		p.Name = e.Name
 	case EventLeft:
-		r.Taken--
 		r.shown(&p, false)
-		p.State, p.Seat, p.LeftAt, p.AwayAt, p.Sessions = e.Reason.after(), 0, at, time.Time{}, nil
+		p.give(e.Reason.after(), 0, 0)
+		p.LeftAt, p.LeftFor, p.AwayAt, p.OfflineAt, p.Sessions = at, e.Reason, time.Time{}, time.Time{}, nil
 		if e.Reason == ReasonBanned {
 			p.BannedAt = at
 		}
@@ -132,20 +120,52 @@ func (r *Room) applyTo(e Event, at time.Time) {
 		p.State, p.BannedAt = Removed, time.Time{}
 	case EventConnected:
 		p.Sessions = append(slices.Clip(p.Sessions), Session{ID: e.Session, Instance: e.Instance, Since: at})
-		p.AwayAt = time.Time{}
+		p.AwayAt, p.OfflineAt = time.Time{}, time.Time{}
 		r.shown(&p, true)
 	case EventDisconnected:
 		i := p.session(e.Session)
 		p.Sessions = slices.Delete(slices.Clone(p.Sessions), i, i+1)
 		if len(p.Sessions) == 0 {
 			p.AwayAt = e.At
-			r.DueAt = earlier(r.DueAt, p.AwayAt.Add(OfflineAfter))
 		}
 	case EventOffline:
-		p.AwayAt = time.Time{}
+		p.AwayAt, p.OfflineAt = time.Time{}, at
 		r.shown(&p, false)
+	case EventCorrected:
+		p.correct(e, at)
+	}
+	r.tally(p.State, 1)
+	if due := r.dueOf(&p); !due.IsZero() {
+		r.DueAt = earlier(r.DueAt, due)
 	}
 	r.put(&p)
+}
+
+// give sets what place p has.
+func (p *Person) give(s State, seat int, place int64) {
+	p.State, p.Seat, p.Place = s, seat, place
+	if seat > 0 {
+		p.LastSeat = seat
+	}
+}
+
+func (p *Person) correct(e Event, at time.Time) {
+	p.Correction = nil
+	if e.Status != "" {
+		p.Correction = &Correction{Status: e.Status, Reason: e.Why, By: e.By, At: at}
+	}
+}
+
+// tally counts one member more or less.
+func (r *Room) tally(s State, by int) {
+	switch s {
+	case Seated:
+		r.Taken += by
+	case Waiting:
+		r.Waiting += by
+	case Pending:
+		r.Pending += by
+	}
 }
 
 // shown sets whether p is shown online.
@@ -169,6 +189,15 @@ func (why Reason) after() State {
 		return Removed
 	}
 	return Left
+}
+
+// happened is when the event truly happened, which is the time of its entry
+// unless it says otherwise.
+func (e *Event) happened(at time.Time) time.Time {
+	if e.At.IsZero() {
+		return at
+	}
+	return e.At
 }
 
 // session returns the index of an open session, -1 if it is none.

@@ -7,6 +7,8 @@ type Place struct {
 	Room  ID
 	State State
 	Seat  int // 0: none
+	// Position is the rank in the line, from 1; 0: does not wait.
+	Position int
 }
 
 // A Stay is the time from a socket's coming to its going.
@@ -30,4 +32,16 @@ type History struct {
 	People []*Person
 	Stays  []Stay  // by From
 	Points []Point // by At
+}
+
+// An Erasure is what a store did to take a person's id and name out of it.
+type Erasure struct {
+	// Rooms are those in which the person is somebody else now: one of whom
+	// nothing is known, and another in each room.
+	Rooms []ID `json:"rooms"`
+	// Open are those that know the person and are not closed. Nothing was
+	// changed in them: close them and erase again.
+	Open []ID `json:"open"`
+	// Rows is how many rows were changed or deleted, by table.
+	Rows map[string]int `json:"rows"`
 }

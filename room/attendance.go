@@ -10,26 +10,6 @@ import (
 // columns to draw it in.
 const timelinePoints = 2_000
 
-// A Timestamp is a time as the protocol spells it: see Stamp. The zero time
-// is null.
-type Timestamp struct{ time.Time }
-
-// MarshalJSON is json.Marshaler's.
-func (t Timestamp) MarshalJSON() ([]byte, error) {
-	if t.IsZero() {
-		return []byte("null"), nil
-	}
-	return []byte(`"` + Stamp(t.Time) + `"`), nil
-}
-
-// Stamp spells a time as the protocol does: RFC 3339, UTC, milliseconds.
-func Stamp(t time.Time) string { return string(AppendStamp(nil, t)) }
-
-// AppendStamp appends what Stamp returns to b.
-func AppendStamp(b []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
-}
-
 // A Record is a room's attendance: who was there, from when to when, and how
 // full the room was.
 type Record struct {
@@ -48,7 +28,10 @@ type Attendance struct {
 	PresentSeconds int        `json:"present_seconds"`
 	Rejoins        int        `json:"rejoins"`
 	Intervals      []Interval `json:"intervals"`
-	Status         *string    `json:"status"` // nil: the room has no policy
+	// Status is the correction's or what the room's policy makes of it; nil:
+	// there is neither.
+	Status     *AttendanceStatus `json:"status" enum:"present,late,left_early,absent"`
+	Correction *Correction       `json:"correction"`
 }
 
 // An Interval is a time without a break during which a person had at least
@@ -73,7 +56,11 @@ func (h *History) Record(now time.Time) Record {
 	}
 	r := Record{People: make([]Attendance, 0, len(h.People)), Timeline: timeline(h.Points)}
 	for _, p := range h.People {
-		r.People = append(r.People, p.attendance(stays[p.User], now))
+		a := p.attendance(stays[p.User], now)
+		if a.Status = h.Room.judge(&a, now); p.Correction != nil {
+			a.Status = &p.Correction.Status
+		}
+		r.People = append(r.People, a)
 	}
 	slices.SortFunc(r.People, func(a, b Attendance) int {
 		return cmp.Or(a.FirstJoinedAt.Compare(b.FirstJoinedAt.Time), cmp.Compare(a.User, b.User))
@@ -85,6 +72,7 @@ func (p *Person) attendance(stays []Stay, now time.Time) Attendance {
 	a := Attendance{
 		User: p.User, Name: p.Name, Guest: p.Guest,
 		FirstJoinedAt: Timestamp{p.FirstJoinedAt}, Intervals: intervals(stays),
+		Correction: p.Correction,
 	}
 	if p.LastSeat > 0 {
 		a.Seat = &p.LastSeat
@@ -93,7 +81,7 @@ func (p *Person) attendance(stays []Stay, now time.Time) Attendance {
 	for _, i := range a.Intervals {
 		present += i.length(now)
 	}
-	a.PresentSeconds = int(present.Round(time.Second) / time.Second)
+	a.PresentSeconds = wholeSeconds(present)
 	switch n := len(a.Intervals); {
 	case n > 0:
 		a.Rejoins, a.LastLeftAt = n-1, a.Intervals[n-1].To

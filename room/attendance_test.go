@@ -68,7 +68,7 @@ func TestRecordPerson(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := room.History{People: []*room.Person{&row.person}, Stays: stays("ann", row.stays)}
 			sameJSON(t, h.Record(second(now)), `{"people":[{"user":"ann","name":"Ann","guest":false,"seat":3,
-				"first_joined_at":"2026-03-02T09:00:10.000Z",`+row.want+`,"status":null}],"timeline":[]}`)
+				"first_joined_at":"2026-03-02T09:00:10.000Z",`+row.want+`,"status":null,"correction":null}],"timeline":[]}`)
 		})
 	}
 }

@@ -41,6 +41,39 @@ func BenchmarkBatchAndApply(b *testing.B) {
 	}
 }
 
+// longLine is a full room of 1,024 seats, for each of which more than nine wait.
+func longLine() *Room {
+	r := after(newRoom(1024), update(options(OptionsEdit{Waitlist: new(true)})))
+	r.Apply(r.Batch(joins(1024+10_000), bell).Entry)
+	return r
+}
+
+// What moves many who wait at once, and what the length of the line costs one
+// who comes to its end, or goes from the middle of it.
+func BenchmarkLongLine(b *testing.B) {
+	raised := update(seats(2048))
+	var left []Command
+	for _, c := range joins(1024) {
+		left = append(left, leave(c.By.User))
+	}
+	one := joins(12_000)[11_999]
+	for name, batch := range map[string][]Command{
+		"1024 seats more": {raised}, "1024 seats freed": left, "one comes": {one}, "one goes": {leave("student-06000")}, "tick": nil,
+	} {
+		b.Run(name, func(b *testing.B) {
+			full := longLine()
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				r := copyOf(full)
+				b.StartTimer()
+				step := r.Batch(batch, bell.Add(time.Second))
+				r.Apply(step.Entry)
+			}
+		})
+	}
+}
+
 // Sockets that come and go in a full room, half of which would have a free
 // seat looked for.
 func BenchmarkBatchOfReloads(b *testing.B) {

@@ -17,6 +17,15 @@ func keyClaim(u UserID, key string) string {
 	return "key:" + itoa(len(u)) + ":" + string(u) + ":" + key
 }
 
+// ClaimNames tells whether a claim holds the user's id.
+func ClaimNames(claim string, u UserID) bool {
+	if slot, ok := strings.CutPrefix(claim, "slot:"); ok {
+		_, user, _ := strings.Cut(slot, ":")
+		return user == string(u)
+	}
+	return strings.HasPrefix(claim, keyClaim(u, ""))
+}
+
 // names fills in what names a step takes and gives up.
 func names(before *Room, step *Step) {
 	code := before.Code

@@ -30,6 +30,10 @@ func (r *Room) Decide(c Command, at time.Time) ([]Event, error) {
 		return r.close()
 	case CommandUnban:
 		return r.unban(c)
+	case CommandPolicy:
+		return r.setPolicy(c)
+	case CommandCorrect:
+		return r.correct(c)
 	}
 	if r.Status == Closed {
 		return nil, ErrClosed
@@ -38,7 +42,7 @@ func (r *Room) Decide(c Command, at time.Time) ([]Event, error) {
 	case CommandUpdate:
 		return r.update(c)
 	case CommandStart:
-		return nil, nil // no room is scheduled yet, so every room has started
+		return r.start()
 	case CommandAdmit:
 		return r.admit(c)
 	case CommandRemove:
@@ -52,104 +56,6 @@ func (r *Room) open(c Command) ([]Event, error) {
 		return nil, nil
 	}
 	return []Event{{Type: EventOpened, User: c.By.User, Name: c.By.Name, Change: c.Change}}, nil
-}
-
-// join gives the lowest free seat to someone who may come in. Whoever has a
-// place keeps it, however full, locked or renewed the room is by now.
-func (r *Room) join(c Command) ([]Event, error) {
-	if err := r.admission(c); err != nil {
-		return nil, err
-	}
-	if p := r.Member(c.By.User); p != nil {
-		return r.connected(p, c), nil
-	}
-	if err := r.seatFor(c); err != nil {
-		return nil, err
-	}
-	joined := Event{
-		Type: EventJoined, User: c.By.User, Name: c.By.Name, Guest: c.By.Guest(),
-		State: Seated, Seat: r.lowestFree(),
-	}
-	return append([]Event{joined}, session(c, true)...), nil
-}
-
-// admission refuses who may not know of the room, or not come back to it.
-func (r *Room) admission(c Command) error {
-	member := r.Member(c.By.User) != nil
-	switch {
-	case c.By.Role != Student:
-		return ErrNotStudent
-	case r.Status == Closed && c.Code != "":
-		return ErrNotFound
-	case r.banned(c.By.User) && (c.Code == r.Code || c.Code == ""):
-		return ErrBanned
-	case !member && c.Code != r.Code && !(c.Code == "" && r.invites(c.Invite)):
-		return ErrNotFound
-	case r.Status == Closed:
-		return ErrClosed
-	}
-	return nil
-}
-
-// seatFor refuses a newcomer whom the room's options or its seats keep out.
-// The waiting list, approval and the schedule belong here.
-func (r *Room) seatFor(c Command) error {
-	switch {
-	case c.By.Guest() && !r.Options.Guests:
-		return ErrNoGuests
-	case r.Options.Locked:
-		return ErrLocked
-	case r.Taken >= r.Capacity:
-		return ErrFull
-	}
-	return nil
-}
-
-func (r *Room) banned(u UserID) bool {
-	p := r.people[u]
-	return p != nil && p.State == Banned
-}
-
-func (r *Room) invites(i *Invitation) bool {
-	return i != nil && i.Room == r.ID && i.Renewals == r.Renewals
-}
-
-// connect brings a socket back to a place that its person has.
-func (r *Room) connect(c Command) ([]Event, error) {
-	p := r.Member(c.By.User)
-	switch {
-	case c.By.Role != Student:
-		return nil, ErrNotStudent
-	case r.banned(c.By.User):
-		return nil, ErrBanned
-	case p == nil:
-		return nil, ErrNotFound
-	case r.Status == Closed:
-		return nil, ErrClosed
-	}
-	return r.connected(p, c), nil
-}
-
-// connected returns what a further socket of a member changes: the session
-// and, if the passport has another name now, the name.
-func (r *Room) connected(p *Person, c Command) []Event {
-	var events []Event
-	if c.By.Name != p.Name {
-		events = append(events, Event{Type: EventRenamed, User: p.User, Name: c.By.Name})
-	}
-	if p.session(c.Session) < 0 {
-		events = append(events, session(c, !p.Online)...)
-	}
-	return events
-}
-
-// session returns what the coming of the command's socket, if it has one,
-// changes; online: it shows the person online.
-func session(c Command, online bool) []Event {
-	if c.Session == "" {
-		return nil
-	}
-	return []Event{{Type: EventConnected, User: c.By.User, Session: c.Session, Instance: c.Instance, Online: online}}
 }
 
 func (r *Room) disconnect(c Command, at time.Time) ([]Event, error) {
@@ -201,8 +107,11 @@ func (r *Room) update(c Command) ([]Event, error) {
 	if change == (Change{}) {
 		return nil, nil
 	}
-	if change.Capacity != nil && *change.Capacity < r.Taken {
+	switch {
+	case change.Capacity != nil && *change.Capacity < r.Taken:
 		return nil, ErrConflict
+	case r.Status != Scheduled && change.Options != nil && change.Options.on(r.Options).StartsAt != r.Options.StartsAt:
+		return nil, ErrStarted
 	}
 	return []Event{{Type: EventChanged, Change: &change}}, nil
 }
@@ -221,13 +130,29 @@ func (r *Room) news(c Change) Change {
 	return c
 }
 
-// admit answers for a room without approval and waiting list, which is every
-// room as long as OptionsEdit.UnmarshalJSON refuses them: nobody waits.
-func (r *Room) admit(c Command) ([]Event, error) {
-	if !c.All && r.Member(c.User) == nil {
-		return nil, ErrNotFound
+func (r *Room) start() ([]Event, error) {
+	if r.Status != Scheduled {
+		return nil, nil
 	}
-	return nil, nil
+	return []Event{{Type: EventStarted}}, nil
+}
+
+func (r *Room) admit(c Command) ([]Event, error) {
+	if c.All {
+		return r.letIn(r.lobby), nil
+	}
+	p := r.Member(c.User)
+	switch {
+	case p == nil:
+		return nil, ErrNotFound
+	case p.State != Pending:
+		return nil, nil
+	}
+	events := r.letIn(line{{p.Place, p.User}})
+	if len(events) == 0 {
+		return nil, ErrFull
+	}
+	return events, nil
 }
 
 func (r *Room) remove(c Command) ([]Event, error) {
@@ -257,19 +182,20 @@ func (r *Room) close() ([]Event, error) {
 	return []Event{{Type: EventClosed, Reason: ReasonInstructor}}, nil
 }
 
-// due returns what happens by itself up to the given time.
-func (r *Room) due(at time.Time) []Event {
-	if r.DueAt.IsZero() || at.Before(r.DueAt) {
-		return nil
+func (r *Room) setPolicy(c Command) ([]Event, error) {
+	if c.Policy.Equal(r.Policy) {
+		return nil, nil
 	}
-	if !at.Before(r.ClosesAt()) {
-		return []Event{{Type: EventClosed, Reason: ReasonExpired, At: later(r.ClosesAt(), r.At)}}
+	return []Event{{Type: EventPolicy, Policy: c.Policy}}, nil
+}
+
+func (r *Room) correct(c Command) ([]Event, error) {
+	p := r.people[c.User]
+	if p == nil || p.FirstJoinedAt.IsZero() {
+		return nil, ErrNotFound
 	}
-	var events []Event
-	for _, p := range r.Roster() {
-		if !p.AwayAt.IsZero() && !at.Before(p.AwayAt.Add(OfflineAfter)) {
-			events = append(events, Event{Type: EventOffline, User: p.User})
-		}
+	if now := p.Correction; now == nil && c.Status == "" || now != nil && now.Status == c.Status && now.Reason == c.Reason {
+		return nil, nil
 	}
-	return events
+	return []Event{{Type: EventCorrected, User: c.User, Status: c.Status, Why: c.Reason, By: c.By.User}}, nil
 }

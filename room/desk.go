@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -214,8 +215,11 @@ func (g *Registrar) load(ctx context.Context, d *desk) error {
 func (d *desk) clear() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.room, d.tail, d.decisions = nil, nil, newDecisions()
+	d.empty()
 }
+
+// empty is clear for a caller who holds mu.
+func (d *desk) empty() { d.room, d.tail, d.decisions = nil, nil, newDecisions() }
 
 // see shows the room, and returns false if the desk was forgotten meanwhile.
 func (d *desk) see(f func(View), now time.Time) bool {
@@ -251,6 +255,10 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 		return false
 	}
 	d.room.Apply(e)
+	if slices.ContainsFunc(e.Events, func(event Event) bool { return event.Type == EventErased }) {
+		d.empty() // who it was is in nobody's memory either
+		return true
+	}
 	d.usedAt = e.At
 	d.remember(e)
 	d.reply(&e)
@@ -265,7 +273,7 @@ func (d *desk) reply(e *Entry) {
 	for _, answer := range e.Answers {
 		if a, ok := d.waiting[answer.Command]; ok {
 			d.dismiss(a)
-			a.answer(Outcome{Room: d.room, Entry: e, Answer: answer, Err: answer.Err()})
+			a.answer(Outcome{Room: d.room, Entry: e, Answer: answer, Err: d.room.refusal(&answer)})
 		}
 	}
 	if d.queued == 0 {

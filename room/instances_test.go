@@ -258,19 +258,20 @@ func TestCompare(t *testing.T) {
 func TestSilentInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHall()
-		one := h.stopped(t, "i1")
+		one, two := h.stopped(t, "i1"), h.stopped(t, "i2")
 		frozen := &freezing{Store: h.memory}
 		one.Store = frozen
+		var reaped atomic.Int32 // by either: the silent one looks for sessions of the dead too
+		metrics := &room.Metrics{Reaped: func(sessions int) { reaped.Add(int32(sessions)) }}
+		one.Metrics, two.Metrics = metrics, metrics
 		one.run()
-		var reaped atomic.Int32
-		two := h.stopped(t, "i2")
-		two.Metrics = &room.Metrics{Reaped: func(sessions int) { reaped.Add(int32(sessions)) }}
 		two.run()
-		time.Sleep(15 * time.Second)
+		time.Sleep(15500 * time.Millisecond) // between two beats
 		id, code := one.opened(9)
 		came := join(id, code, student(1))
 		came.Session, came.Instance = "s1", one.Self()
 		one.must(came)
+		time.Sleep(time.Second)
 		until := time.Now().Add(time.Minute)
 		frozen.until.Store(&until)
 		silent := h.beat("i1")

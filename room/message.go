@@ -27,8 +27,7 @@ const (
 // CommandType names what is asked of a room.
 type CommandType string
 
-// Everything that a lecture room can be asked. Admit, and the options that
-// lead to it, wait for the waiting list and approval; see Room.admit.
+// Everything that a lecture room can be asked.
 const (
 	CommandOpen       CommandType = "open"
 	CommandJoin       CommandType = "join"       // take a seat, or come back to it
@@ -41,8 +40,10 @@ const (
 	CommandRemove     CommandType = "remove"
 	CommandUnban      CommandType = "unban"
 	CommandClose      CommandType = "close"
-	CommandReap       CommandType = "reap" // an instance died: its sessions ended
-	CommandTick       CommandType = "tick" // something is due
+	CommandPolicy     CommandType = "policy"  // set the attendance policy
+	CommandCorrect    CommandType = "correct" // set someone's attendance status by hand
+	CommandReap       CommandType = "reap"    // an instance died: its sessions ended
+	CommandTick       CommandType = "tick"    // something is due
 )
 
 // A Caller is who asks, as the passport says it.
@@ -80,13 +81,19 @@ type Command struct {
 	// Disconnect, reap: when it truly happened, if that was before AskedAt.
 	At time.Time `json:"at,omitzero"`
 
-	// Remove, unban, admit: whom it is about.
+	// Remove, unban, admit, correct: whom it is about.
 	User UserID `json:"user,omitempty"`
 	Ban  bool   `json:"ban,omitempty"`
 	All  bool   `json:"all,omitempty"`
 
 	// Open, update: what the room is to be.
 	Change *Change `json:"change,omitempty"`
+
+	// Policy: the new one. Correct: the status of User, empty to take a
+	// correction back, and why.
+	Policy *Policy          `json:"policy,omitempty"`
+	Status AttendanceStatus `json:"status,omitempty"`
+	Reason string           `json:"reason,omitempty"`
 }
 
 // past tells whether such a command reports what has happened already.
@@ -107,8 +114,11 @@ type EventType string
 // Everything that can happen in a room.
 const (
 	EventOpened       EventType = "opened"
+	EventStarted      EventType = "started" // a scheduled room is open
 	EventChanged      EventType = "changed"
-	EventJoined       EventType = "joined"
+	EventJoined       EventType = "joined"   // has a place: seated, waiting or pending
+	EventAdmitted     EventType = "admitted" // from pending to waiting
+	EventSeated       EventType = "seated"   // from waiting or pending to a seat
 	EventRenamed      EventType = "renamed"
 	EventLeft         EventType = "left"
 	EventBanned       EventType = "banned" // of someone who has no place
@@ -117,6 +127,9 @@ const (
 	EventDisconnected EventType = "disconnected"
 	EventOffline      EventType = "offline"
 	EventClosed       EventType = "closed"
+	EventPolicy       EventType = "policy_set"
+	EventCorrected    EventType = "corrected"
+	EventErased       EventType = "erased" // User is the name in place of someone who was erased from the room
 )
 
 // A Reason says why someone left or a room closed.
@@ -127,6 +140,7 @@ const (
 	ReasonLeft       Reason = "left"
 	ReasonRemoved    Reason = "removed"
 	ReasonBanned     Reason = "banned"
+	ReasonLapsed     Reason = "place_lapsed"
 	ReasonInstructor Reason = "instructor"
 	ReasonExpired    Reason = "expired"
 )
@@ -142,14 +156,22 @@ type Event struct {
 	Name     string     `json:"name,omitempty"`
 	Guest    bool       `json:"guest,omitempty"`
 	State    State      `json:"state,omitempty"` // joined
-	Seat     int        `json:"seat,omitempty"`  // joined
+	Seat     int        `json:"seat,omitempty"`  // joined, seated
+	Place    int64      `json:"place,omitempty"` // joined, admitted: see Person
 	Session  SessionID  `json:"session,omitempty"`
 	Instance InstanceID `json:"instance,omitempty"`
 	Online   bool       `json:"online,omitempty"`  // connected: was not shown online before
+	Offline  bool       `json:"offline,omitempty"` // joined: without a socket
 	Reason   Reason     `json:"reason,omitempty"`  // left, closed
-	At       time.Time  `json:"at,omitzero"`       // disconnected, expired: when it truly happened
+	At       time.Time  `json:"at,omitzero"`       // disconnected, expired, started: when it truly happened
 	Change   *Change    `json:"change,omitempty"`  // opened, changed
 	Command  CommandID  `json:"command,omitempty"` // left: the command that asked for it
+	Policy   *Policy    `json:"policy,omitempty"`  // policy_set
+	// Corrected: the status (empty: the correction is taken back), why, and by
+	// whom.
+	Status AttendanceStatus `json:"status,omitempty"`
+	Why    string           `json:"why,omitempty"`
+	By     UserID           `json:"by,omitempty"`
 }
 
 // An Answer is what became of one command.
@@ -163,8 +185,10 @@ type Answer struct {
 	Already bool        `json:"already,omitempty"`
 	State   State       `json:"state,omitempty"` // join, connect: the place
 	Seat    int         `json:"seat,omitempty"`
-	Count   int         `json:"count,omitempty"`   // admit: people; reap: sessions that ended
-	Session SessionID   `json:"session,omitempty"` // disconnect: it is over, whether or not it had begun
+	// Position is the rank in the line, from 1; 0: does not wait.
+	Position int       `json:"position,omitempty"`
+	Count    int       `json:"count,omitempty"`   // admit: people; reap: sessions that ended
+	Session  SessionID `json:"session,omitempty"` // disconnect: it is over, whether or not it had begun
 }
 
 // askedAt is when the command of an entry of the given time was asked.

@@ -1,28 +1,25 @@
 package room
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
-// Options are an instructor's rules for a room. The waiting list, approval,
-// the seat hold and the schedule are shown with their defaults, and setting
-// them to anything else is refused: they are not built yet.
+// Options are an instructor's rules for a room. Two are equal if they say the
+// same.
 type Options struct {
-	Waitlist        bool       `json:"waitlist"`
-	Approval        bool       `json:"approval"`
-	Locked          bool       `json:"locked"`
-	Guests          bool       `json:"guests"`
-	Roster          RosterFor  `json:"roster"`
-	SeatHoldSeconds int        `json:"seat_hold_seconds"`
-	StartsAt        *time.Time `json:"starts_at"`
-	MaxMinutes      int        `json:"max_minutes"`
+	Waitlist        bool      `json:"waitlist"` // a full room has a line, and does not refuse
+	Approval        bool      `json:"approval"` // whoever joins is pending until admitted
+	Locked          bool      `json:"locked"`   // nobody new comes in
+	Guests          bool      `json:"guests"`
+	Roster          RosterFor `json:"roster"`
+	SeatHoldSeconds int       `json:"seat_hold_seconds"` // of the absence after which a seat is given up; 0: never
+	StartsAt        Timestamp `json:"starts_at"`         // scheduled until then; zero: opens at once
+	MaxMinutes      int       `json:"max_minutes"`       // after the opening it closes by itself
 }
 
 // RosterFor says who may watch a room's roster.
@@ -37,6 +34,10 @@ const (
 // MaxMinutes is the longest that a room may stay open: a week.
 const MaxMinutes = 10_080
 
+// MaxSeatHold is the longest that a seat may be held for someone absent, in
+// seconds: a day. Longer is 0, for as long as the room is open.
+const MaxSeatHold = 86_400
+
 // DefaultOptions are those of a room whose instructor set none.
 func DefaultOptions() Options {
 	return Options{Guests: true, Roster: RosterInstructor, MaxMinutes: 720}
@@ -44,17 +45,25 @@ func DefaultOptions() Options {
 
 // An OptionsEdit sets some options and leaves the rest, which are nil.
 type OptionsEdit struct {
-	Locked     *bool      `json:"locked,omitempty"`
-	Guests     *bool      `json:"guests,omitempty"`
-	Roster     *RosterFor `json:"roster,omitempty"`
-	MaxMinutes *int       `json:"max_minutes,omitempty"`
+	Waitlist        *bool      `json:"waitlist,omitempty"`
+	Approval        *bool      `json:"approval,omitempty"`
+	Locked          *bool      `json:"locked,omitempty"`
+	Guests          *bool      `json:"guests,omitempty"`
+	Roster          *RosterFor `json:"roster,omitempty"`
+	SeatHoldSeconds *int       `json:"seat_hold_seconds,omitempty"`
+	StartsAt        *Timestamp `json:"starts_at,omitempty"` // of the zero time: none
+	MaxMinutes      *int       `json:"max_minutes,omitempty"`
 }
 
 // on returns o as the edit makes it.
 func (e *OptionsEdit) on(o Options) Options {
+	set(&o.Waitlist, e.Waitlist)
+	set(&o.Approval, e.Approval)
 	set(&o.Locked, e.Locked)
 	set(&o.Guests, e.Guests)
 	set(&o.Roster, e.Roster)
+	set(&o.SeatHoldSeconds, e.SeatHoldSeconds)
+	set(&o.StartsAt, e.StartsAt)
 	set(&o.MaxMinutes, e.MaxMinutes)
 	return o
 }
@@ -80,9 +89,12 @@ func (e *OptionsEdit) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (e *OptionsEdit) read(name string, value json.RawMessage) error {
-	var err error
+func (e *OptionsEdit) read(name string, value json.RawMessage) (err error) {
 	switch name {
+	case "waitlist":
+		e.Waitlist, err = option[bool](name, value, "true or false")
+	case "approval":
+		e.Approval, err = option[bool](name, value, "true or false")
 	case "locked":
 		e.Locked, err = option[bool](name, value, "true or false")
 	case "guests":
@@ -92,17 +104,15 @@ func (e *OptionsEdit) read(name string, value json.RawMessage) error {
 		if err == nil && *e.Roster != RosterInstructor && *e.Roster != RosterEveryone {
 			err = BadField(name, `"instructor" or "everyone"`)
 		}
-	case "max_minutes":
-		e.MaxMinutes, err = option[int](name, value, "1 to 10080 minutes")
-		if err == nil && (*e.MaxMinutes < 1 || *e.MaxMinutes > MaxMinutes) {
-			err = BadField(name, "1 to 10080 minutes")
-		}
-	case "waitlist", "approval":
-		err = notYet(name, value, "false")
 	case "seat_hold_seconds":
-		err = notYet(name, value, "0")
+		e.SeatHoldSeconds, err = number(name, value, 0, MaxSeatHold, "0 to 86400 seconds; 0: until the room closes")
 	case "starts_at":
-		err = notYet(name, value, "null")
+		e.StartsAt = new(Timestamp)
+		if json.Unmarshal(value, e.StartsAt) != nil {
+			err = BadField(name, "a time as in RFC 3339, as 2026-03-02T09:00:00Z, or null")
+		}
+	case "max_minutes":
+		e.MaxMinutes, err = number(name, value, 1, MaxMinutes, "1 to 10080 minutes")
 	default:
 		err = BadField(name, "no such option")
 	}
@@ -117,13 +127,12 @@ func option[T any](name string, value json.RawMessage, accepted string) (*T, err
 	return v, nil
 }
 
-// notYet refuses an option of the protocol that this version has no answer
-// to, unless it is set to what it is anyway.
-func notYet(name string, value json.RawMessage, only string) error {
-	if !bytes.Equal(value, []byte(only)) {
-		return BadField(name, "only "+only+" in this version")
+func number(name string, value json.RawMessage, least, most int, accepted string) (*int, error) {
+	n, err := option[int](name, value, accepted)
+	if err == nil && (*n < least || *n > most) {
+		err = BadField(name, accepted)
 	}
-	return nil
+	return n, err
 }
 
 // Check refuses what a room may not be set to; its errors are Refusals that

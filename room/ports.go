@@ -52,7 +52,9 @@ type Store interface {
 	Beat(ctx context.Context, instance InstanceID) (Pulse, error)
 
 	// Bury marks as dead every instance but the living one whose last beat is
-	// at least so old, and returns how many. One that has been dead for more
+	// at least so old, and returns how many. Their sessions that ended later
+	// than that, when somebody gave up a place or the room closed, ended with
+	// it: nobody knows of more. One that has been dead for more
 	// than a day, and has no open sessions, may be forgotten.
 	Bury(ctx context.Context, living InstanceID, silence time.Duration) (int, error)
 

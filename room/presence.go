@@ -152,7 +152,8 @@ func (g *Registrar) reap(ctx context.Context) error {
 
 // compare finds the rooms here that lag behind the store, whatever the bus
 // has lost, and has them catch up. What is on its way has so long to come.
-// A room that is further here than in the store is read anew.
+// A room that is further here than in the store, or deleted there, is read
+// anew.
 func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
 	here := map[ID]int64{}
 	for _, d := range g.all() {
@@ -170,8 +171,13 @@ func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
 		return // the beat says that the store is away
 	}
 	for _, d := range g.all() {
-		if here[d.id] > stored[d.id] {
-			g.Log.WarnContext(ctx, "the store has lost entries of a room", "room", d.id, "here", here[d.id], "stored", stored[d.id])
+		switch at, kept := stored[d.id]; {
+		case here[d.id] <= at:
+		case kept:
+			g.Log.WarnContext(ctx, "the store has lost entries of a room", "room", d.id, "here", here[d.id], "stored", at)
+			d.clear()
+		default:
+			g.Log.InfoContext(ctx, "a room is not in the store any more", "room", d.id)
 			d.clear()
 		}
 	}

@@ -216,11 +216,7 @@ func (h *hall) attend(t *testing.T, instances []*instance, id room.ID, code stri
 func (h *hall) checkSeat(t *testing.T, id room.ID, who room.Caller, want int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	got := 0
-	if p := h.rooms[id].people[who.User]; p != nil {
-		got = p.Seat
-	}
-	if got != want {
+	if got := seatOf(h.rooms[id].people[who.User]); got != want {
 		t.Errorf("%s was answered seat %d, the store has %d", who.User, want, got)
 	}
 }

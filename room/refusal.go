@@ -76,6 +76,7 @@ var (
 	ErrAlreadyOpen   = &Refusal{Code: CodeAlreadyOpen, Message: "you have a room open already: close it first"}
 	ErrAlreadyInRoom = &Refusal{Code: CodeAlreadyInRoom, Message: "this socket is in another room: leave it first, or use another socket"}
 	ErrConflict      = &Refusal{Code: CodeConflict, Field: "capacity", Message: "more seats than that are taken"}
+	ErrStarted       = &Refusal{Code: CodeConflict, Field: "starts_at", Message: "the room has opened already"}
 	ErrClosed        = &Refusal{Code: CodeRoomClosed, Message: "the room is closed"}
 	ErrLimited       = &Refusal{Code: CodeRateLimited, Message: "too many requests: slow down"}
 	ErrUnavailable   = &Refusal{Code: CodeUnavailable, Message: "the store cannot be reached: send it again"}
@@ -105,13 +106,23 @@ func (a Answer) Err() error {
 	}
 	for _, r := range [...]*Refusal{
 		ErrForbidden, ErrNotStudent, ErrNoGuests, ErrBanned, ErrNotFound, ErrFull,
-		ErrLocked, ErrNotStarted, ErrConflict, ErrClosed,
+		ErrLocked, ErrNotStarted, ErrConflict, ErrStarted, ErrClosed,
 	} {
 		if r.Code == a.Code && r.Field == a.Field {
 			return r
 		}
 	}
 	return &Refusal{Code: a.Code, Field: a.Field, Message: string(a.Code)}
+}
+
+// refusal is the answer's, with what only the room knows.
+func (r *Room) refusal(a *Answer) error {
+	if a.Code == CodeNotStarted {
+		notStarted := *ErrNotStarted
+		notStarted.StartsAt = r.Options.StartsAt.Time
+		return &notStarted
+	}
+	return a.Err()
 }
 
 // What a Store answers beside refusals. A caller compares with errors.Is.

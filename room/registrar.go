@@ -225,6 +225,7 @@ func (g *Registrar) holder(ctx context.Context, claim string) (ID, error) {
 // Run beats, hears what other instances save and looks after rooms until ctx
 // is done; then it waits for the commands that are being decided.
 func (g *Registrar) Run(ctx context.Context) error {
+	defer g.farewell(ctx)
 	defer g.end()
 	var parts sync.WaitGroup
 	defer parts.Wait()
@@ -241,6 +242,15 @@ func (g *Registrar) Run(ctx context.Context) error {
 		g.lookAround(ctx)
 	})
 	return nil
+}
+
+// farewell is the last beat: what happens after it nobody believes.
+func (g *Registrar) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatEvery)
+	defer cancel()
+	if _, err := g.Store.Beat(ctx, g.Self()); err != nil {
+		g.Log.WarnContext(ctx, "the last beat was lost", "err", err)
+	}
 }
 
 // every calls f every so often until ctx is done.

@@ -25,6 +25,11 @@ const MaxCapacity = 100_000
 // person is shown offline: longer than a reload, shorter than a conversation.
 const OfflineAfter = 5 * time.Second
 
+// LapseAfter is how long someone who waits, or is pending, may be shown
+// offline before the place is given up: long enough to change from one network
+// to another, short beside the patience of those behind.
+const LapseAfter = 30 * time.Second
+
 // A Status is where in its life a room is.
 type Status string
 
@@ -65,7 +70,8 @@ type Header struct {
 	Capacity   int
 	Status     Status
 	Options    Options
-	OpenedAt   time.Time
+	Policy     Policy
+	OpenedAt   time.Time // zero while it is scheduled
 	ClosedAt   time.Time // zero while it is not closed
 	Taken      int       // people seated
 	Waiting    int
@@ -76,9 +82,14 @@ type Header struct {
 	DueAt time.Time
 }
 
-// ClosesAt is when the room closes by itself.
+// ClosesAt is when the room closes by itself; of one that is scheduled, when
+// it will if it opens in time.
 func (h *Header) ClosesAt() time.Time {
-	return h.OpenedAt.Add(time.Duration(h.Options.MaxMinutes) * time.Minute)
+	from := h.OpenedAt
+	if h.Status == Scheduled {
+		from = h.Options.StartsAt.Time
+	}
+	return from.Add(time.Duration(h.Options.MaxMinutes) * time.Minute)
 }
 
 // LedBy tells whether the caller is the room's instructor.
@@ -106,7 +117,13 @@ type Person struct {
 	LeftAt        time.Time // when the last place was given up
 	BannedAt      time.Time
 	AwayAt        time.Time // when the last session ended, if still shown online
-	Sessions      []Session // open ones
+	OfflineAt     time.Time // since when a member has been shown offline
+	// Place orders those who wait, and those who are pending; 0: neither.
+	Place int64
+	// LeftFor is why the last place was given up.
+	LeftFor    Reason
+	Correction *Correction // of the attendance status; nil: none
+	Sessions   []Session   // open ones
 }
 
 // A Room is one lecture room. The zero Room is one that is not open yet. It
@@ -116,13 +133,15 @@ type Room struct {
 	people map[UserID]*Person
 	seats  []UserID // by number-1; empty: free
 	free   int      // no seat before this index is free
+	line   line     // the waiting
+	lobby  line     // the pending
 	draft  map[UserID]*Person
 }
 
 // Restore makes a room of what a store holds.
 func Restore(h Header, people []*Person) *Room {
 	r := &Room{Header: h, people: make(map[UserID]*Person, len(people))}
-	for _, p := range people {
+	for _, p := range slices.SortedFunc(slices.Values(people), byPlace) {
 		r.put(p)
 	}
 	return r
@@ -150,13 +169,17 @@ func (r *Room) People() iter.Seq[*Person] {
 	}
 }
 
-// Roster returns the members by seat number.
+// Roster returns the members: the seated by seat number, then the waiting and
+// then the pending by place.
 func (r *Room) Roster() []*Person {
 	roster := make([]*Person, 0, r.Taken+r.Waiting+r.Pending)
 	for _, u := range r.seats {
 		if u != "" {
 			roster = append(roster, r.people[u])
 		}
+	}
+	for _, waits := range slices.Concat(r.line, r.lobby) {
+		roster = append(roster, r.people[waits.user])
 	}
 	return roster
 }
@@ -170,9 +193,20 @@ func (r *Room) MayWatch(c Caller) bool {
 	return p != nil && p.State == Seated && r.Options.Roster == RosterEveryone && r.Status != Closed
 }
 
-// put makes p what the room knows of p.User and keeps the seats right.
-func (r *Room) put(p *Person) { r.set(p.User, p) }
+// put makes p what the room knows of p.User and keeps seats and lines right.
+func (r *Room) put(p *Person) {
+	old := r.people[p.User]
+	r.set(p.User, p)
+	if old != nil && old.State == p.State && old.Place == p.Place {
+		return
+	}
+	if old != nil {
+		r.lineOf(old.State).drop(old.Place)
+	}
+	r.lineOf(p.State).put(p)
+}
 
+// set is put but for the lines; nil: nobody knows u.
 func (r *Room) set(u UserID, p *Person) {
 	old := r.people[u]
 	if r.draft != nil {
@@ -200,14 +234,6 @@ func (r *Room) set(u UserID, p *Person) {
 	}
 }
 
-// lowestFree returns the number of the lowest free seat.
-func (r *Room) lowestFree() int {
-	for r.free < len(r.seats) && r.seats[r.free] != "" {
-		r.free++
-	}
-	return r.free + 1
-}
-
 // A Step is what one batch does to a room: the entry and, for a store, the
 // state after it.
 type Step struct {
@@ -218,31 +244,35 @@ type Step struct {
 	Release []string  // names that it gives up
 }
 
-// Batch decides commands one after the other, each as if those before it had
-// happened already, and leaves the room as it was. What is due goes before the
+// Batch decides commands one after the other, each as if those before it, and
+// what follows from them, had happened already, and leaves the room as it was. What is due goes before the
 // first command that does not tell of something past: a session that ended
 // before the room closed by itself did so however late that is decided.
 // Entry.Batch, Claim and Release are the caller's to fill in.
 func (r *Room) Batch(commands []Command, at time.Time) Step {
 	at = r.now(at)
-	header := r.Header
+	header, line, lobby := r.Header, slices.Clone(r.line), slices.Clone(r.lobby)
 	r.draft = make(map[UserID]*Person, len(commands))
 
 	entry := Entry{Room: r.ID, Version: r.Version + 1, At: at}
 	happen := func(events []Event) {
-		for _, e := range events {
-			r.apply(e, at)
-		}
 		if entry.Events == nil && len(events) > 0 {
 			entry.Events = make([]Event, 0, 2*len(commands)) // most join with a socket
 		}
-		entry.Events = append(entry.Events, events...)
+		for ; len(events) > 0; events = r.follows(at) {
+			for _, e := range events {
+				r.apply(e, at)
+			}
+			entry.Events = append(entry.Events, events...)
+		}
 	}
 	looked := false
 	for _, c := range slices.Concat(commands, []Command{{Type: CommandTick}}) {
 		if !looked && !c.Type.past() {
 			looked = true
-			happen(r.due(at))
+			for due := r.due(at); len(due) > 0; due = r.due(at) {
+				happen(due)
+			}
 		}
 		events, err := r.Decide(c, at)
 		happen(events)
@@ -262,7 +292,7 @@ func (r *Room) Batch(commands []Command, at time.Time) Step {
 	for u, p := range touched {
 		r.set(u, p)
 	}
-	r.Header = header
+	r.Header, r.line, r.lobby = header, line, lobby
 	return step
 }
 
@@ -289,15 +319,11 @@ func (r *Room) answer(c Command, events []Event, err error, at time.Time) Answer
 	switch c.Type {
 	case CommandDisconnect:
 		a.Session = c.Session
-	case CommandReap:
-		for _, e := range events {
-			if e.Type == EventDisconnected {
-				a.Count++
-			}
-		}
+	case CommandReap, CommandAdmit:
+		a.Count = len(events)
 	case CommandJoin, CommandConnect:
 		p := r.people[c.By.User]
-		a.State, a.Seat = p.State, p.Seat
+		a.State, a.Seat, a.Position = p.State, p.Seat, r.Position(p)
 		a.Already = !slices.ContainsFunc(events, func(e Event) bool { return e.Type == EventJoined })
 	}
 	return a

@@ -111,8 +111,15 @@ func as(by Caller, c Command) Command {
 	return c
 }
 
+// joined is that someone got a seat without a socket.
 func joined(u UserID, seat int) Event {
-	return Event{Type: EventJoined, User: u, Name: "Name of " + string(u), Guest: student(u).Guest(), State: Seated, Seat: seat}
+	return Event{Type: EventJoined, User: u, Name: "Name of " + string(u), Guest: student(u).Guest(), State: Seated, Seat: seat, Offline: true}
+}
+
+// withSocket is what joined is for someone who comes with a socket.
+func withSocket(joined Event) Event {
+	joined.Offline = false
+	return joined
 }
 
 func connected(u UserID, s SessionID, i InstanceID) Event {
@@ -186,7 +193,7 @@ func TestJoin(t *testing.T) {
 	for name, v := range map[string]verdict{
 		"first seat":               {room: roomOf(2), does: join("ann"), events: []Event{joined("ann", 1)}},
 		"last seat":                {room: roomOf(2, "ann"), does: join("ben"), events: []Event{joined("ben", 2)}},
-		"with a socket":            {room: roomOf(2), does: joinOn("ann", "s1"), events: []Event{joined("ann", 1), online(connected("ann", "s1", "i1"))}},
+		"with a socket":            {room: roomOf(2), does: joinOn("ann", "s1"), events: []Event{withSocket(joined("ann", 1)), online(connected("ann", "s1", "i1"))}},
 		"a guest":                  {room: roomOf(2), does: join("guest:1"), events: []Event{joined("guest:1", 1)}},
 		"full":                     {room: roomOf(1, "ann"), does: join("ben"), err: ErrFull},
 		"full, has a seat":         {room: roomOf(1, "ann"), does: join("ann")},
@@ -408,131 +415,6 @@ func TestLead(t *testing.T) {
 	}
 }
 
-// What people see of a room as time goes by.
-func TestTime(t *testing.T) {
-	at := func(s int) time.Duration { return time.Duration(s) * time.Second }
-	type step struct {
-		at     time.Duration // after the bell
-		does   Command
-		online int // shown after it
-	}
-	tick := Command{Type: CommandTick}
-	for name, steps := range map[string][]step{
-		"offline 5 s after the socket went": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(10), disconnect("ann", "s1", time.Time{}), 1},
-			{at(15) - time.Millisecond, tick, 1}, {at(15), tick, 0},
-		},
-		"offline 5 s after it truly went": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(10), disconnect("ann", "s1", bell.Add(at(7))), 1},
-			{at(12) - time.Millisecond, tick, 1}, {at(12), tick, 0},
-		},
-		"a reload is not seen": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(10), disconnect("ann", "s1", time.Time{}), 1},
-			{at(14), connect("ann", "s2", "i1"), 1}, {at(15), tick, 1}, {at(60), tick, 1},
-		},
-		"a second reload starts anew": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(10), disconnect("ann", "s1", time.Time{}), 1},
-			{at(14), connect("ann", "s2", "i1"), 1}, {at(14), disconnect("ann", "s2", time.Time{}), 1},
-			{at(18), tick, 1}, {at(19), tick, 0},
-		},
-		"another tab is still there": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(1), joinOn("ann", "s2"), 1},
-			{at(10), disconnect("ann", "s1", time.Time{}), 1}, {at(60), tick, 1},
-			{at(70), disconnect("ann", "s2", time.Time{}), 1}, {at(75), tick, 0},
-		},
-		"back after an hour": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(10), disconnect("ann", "s1", time.Time{}), 1},
-			{at(3600), tick, 0}, {at(3601), connect("ann", "s2", "i1"), 1},
-		},
-		"without a socket": {{at(0), join("ann"), 0}, {at(1), connect("ann", "s1", "i1"), 1}},
-		"leaving":          {{at(0), joinOn("ann", "s1"), 1}, {at(1), leave("ann"), 0}},
-		"left within the 5 s": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(1), disconnect("ann", "s1", time.Time{}), 1},
-			{at(2), leave("ann"), 0}, {at(3), joinOn("ann", "s2"), 1}, {at(60), tick, 1},
-		},
-		"removed": {{at(0), joinOn("ann", "s1"), 1}, {at(1), remove("ann"), 0}},
-		"banned":  {{at(0), joinOn("ann", "s1"), 1}, {at(1), ban("ann"), 0}},
-		"any batch shows who is offline": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(10), disconnect("ann", "s1", time.Time{}), 1}, {at(15), joinOn("ben", "s2"), 1},
-		},
-		"a dead instance, found at once": {
-			{at(0), joinOn("ann", "s1"), 1}, {at(10), reap("i1", bell.Add(at(8))), 1}, {at(12), tick, 1}, {at(13), tick, 0},
-		},
-		"a dead instance, found late": {{at(0), joinOn("ann", "s1"), 1}, {at(100), reap("i1", bell.Add(at(8))), 0}},
-		"closed":                      {{at(0), joinOn("ann", "s1"), 1}, {at(1), byKim(CommandClose), 0}, {at(60), tick, 0}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := roomOf(9)
-			for _, s := range steps {
-				r.Apply(r.Batch([]Command{s.does}, bell.Add(s.at)).Entry)
-				if r.Online != s.online {
-					t.Errorf("%d shown online after %s at %v, want %d", r.Online, s.does.Type, s.at, s.online)
-				}
-			}
-		})
-	}
-}
-
-// However late a room is looked at, it closed when it was to close.
-func TestExpiry(t *testing.T) {
-	minutes := func(n int) Command { return update(options(OptionsEdit{MaxMinutes: &n})) }
-	on := func() *Room { return after(roomOf(2), joinOn("ann", "s1")) }
-	for name, tt := range map[string]struct {
-		room     *Room
-		looks    time.Duration // after the bell
-		closedAt time.Duration // 0: is open still
-	}{
-		"a millisecond before":     {room: on(), looks: 12*time.Hour - time.Millisecond},
-		"to the millisecond":       {room: on(), looks: 12 * time.Hour, closedAt: 12 * time.Hour},
-		"a day late":               {room: on(), looks: 36 * time.Hour, closedAt: 12 * time.Hour},
-		"shortened":                {room: after(on(), minutes(60)), looks: 2 * time.Hour, closedAt: time.Hour},
-		"shortened into the past":  {room: laterBy(90*time.Minute, on(), minutes(60)), looks: 3 * time.Hour, closedAt: 90 * time.Minute},
-		"lengthened":               {room: after(on(), minutes(1440)), looks: 23 * time.Hour},
-		"lengthened, and then due": {room: after(on(), minutes(1440)), looks: 25 * time.Hour, closedAt: 24 * time.Hour},
-		"shortened and lengthened": {room: after(on(), minutes(60), minutes(720)), looks: 11 * time.Hour},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := tt.room
-			r.Apply(r.Batch([]Command{{Type: CommandTick}}, bell.Add(tt.looks)).Entry)
-			if tt.closedAt == 0 {
-				if r.Status != Open || r.DueAt != r.ClosesAt() {
-					t.Errorf("status %s, due at %v, closes at %v", r.Status, r.DueAt, r.ClosesAt())
-				}
-				return
-			}
-			if r.Status != Closed || !r.ClosedAt.Equal(bell.Add(tt.closedAt)) || !r.DueAt.IsZero() {
-				t.Errorf("status %s, closed at %v, due at %v", r.Status, r.ClosedAt, r.DueAt)
-			}
-			if p := r.Person("ann"); r.Taken != 1 || r.Online != 0 || p.Seat != 1 || len(p.Sessions) != 0 || p.Online {
-				t.Errorf("taken %d, online %d, ann %+v", r.Taken, r.Online, p)
-			}
-		})
-	}
-}
-
-// The last beat of an instance lies before what became due while nobody
-// looked: it is recorded first.
-func TestPastBeforeDue(t *testing.T) {
-	r := after(roomOf(2), joinOn("ann", "s1"))
-	gone, closes := bell.Add(time.Hour), bell.Add(12*time.Hour)
-	for name, tt := range map[string]struct {
-		past  Command
-		ended time.Time
-	}{
-		"an instance died":       {reap("i1", gone), gone},
-		"a socket went":          {disconnect("ann", "s1", gone), gone},
-		"a socket went too late": {disconnect("ann", "s1", closes.Add(time.Hour)), closes},
-	} {
-		t.Run(name, func(t *testing.T) {
-			step := r.Batch([]Command{tt.past, join("ben")}, bell.Add(20*time.Hour))
-			want := []Event{disconnected("ann", "s1", tt.ended), {Type: EventClosed, Reason: ReasonExpired, At: closes}}
-			if !reflect.DeepEqual(step.Entry.Events, want) {
-				t.Errorf("got %s, want %s", inJSON(step.Entry.Events), inJSON(want))
-			}
-		})
-	}
-}
-
 // Within one batch each command finds what those before it did.
 func TestBatch(t *testing.T) {
 	r := roomOf(2, "ann")
@@ -589,9 +471,9 @@ func TestPerson(t *testing.T) {
 		laterBy(time.Minute, r, c)
 	}
 	for _, want := range []*Person{
-		{User: "ann", Name: "Name of ann", State: Removed, LastSeat: 2, FirstJoinedAt: minute(1), JoinedAt: minute(3), LeftAt: minute(4)},
+		{User: "ann", Name: "Name of ann", State: Removed, LastSeat: 2, FirstJoinedAt: minute(1), JoinedAt: minute(3), LeftAt: minute(4), LeftFor: ReasonBanned},
 		{User: "eve", Name: "eve", State: Removed},
-		{User: "ben", Name: "Name of ben", State: Seated, Seat: 1, LastSeat: 1, FirstJoinedAt: bell, JoinedAt: bell},
+		{User: "ben", Name: "Name of ben", State: Seated, Seat: 1, LastSeat: 1, FirstJoinedAt: bell, JoinedAt: bell, OfflineAt: bell},
 	} {
 		if got := r.Person(want.User); len(got.Sessions) > 0 || !reflect.DeepEqual(trimmed(got), want) {
 			t.Errorf("got %+v\nwant %+v", got, want)

@@ -158,7 +158,8 @@ func (a anonymous) Head(ctx context.Context, id room.ID, limit int) ([]room.Queu
 
 // Three instances drain one room and are stopped between any two steps, die,
 // and do without the queue and the lock. Whoever was told of a seat, or that
-// it is given up, finds it so until asking for something else.
+// it is given up, finds it so until asking for something else; whoever was told
+// of a place in the line has it, or one further ahead, or a seat.
 func TestNothingAnsweredIsUndone(t *testing.T) {
 	for worker := range uint64(4) {
 		t.Run(fmt.Sprint("part ", worker), func(t *testing.T) {
@@ -188,8 +189,9 @@ func schedule(t *testing.T, seed uint64, through func(room.Queue) room.Queue) (u
 		h := newHall()
 		h.queue = through(h.queue)
 		c := &chaos{random: rand.New(rand.NewPCG(seed, 1)), over: make(chan struct{})}
-		first := h.stopped(t, "i0")
-		id, code := first.opened(2)
+		first, askers := h.stopped(t, "i0"), 3+int(seed%2)
+		id := first.openedWith(2, room.OptionsEdit{Waitlist: new(seed%2 == 1)})
+		code := first.header(id).Code
 
 		var all []*shaken
 		var instances []*instance
@@ -201,7 +203,7 @@ func schedule(t *testing.T, seed uint64, through func(room.Queue) room.Queue) (u
 			all, instances = append(all, s), append(instances, i)
 		}
 		var students sync.WaitGroup
-		for n := range 3 {
+		for n := range askers {
 			students.Go(func() {
 				if found := h.visits(c, instances, id, code, n); found != "" {
 					undone = found
@@ -225,17 +227,23 @@ func schedule(t *testing.T, seed uint64, through func(room.Queue) room.Queue) (u
 // whether it is as was said.
 func (h *hall) visits(c *chaos, instances []*instance, id room.ID, code string, n int) string {
 	who := student(n)
-	for range 3 {
-		for _, ask := range []room.Command{join(id, code, who), leave(id, who)} {
+	for visit := range 3 {
+		come := join(id, code, who)
+		come.Session, come.Instance = room.SessionID(fmt.Sprint(who.User, "/", visit)), "i1" // stays online
+		for _, ask := range []room.Command{come, leave(id, who)} {
 			time.Sleep(time.Duration(c.draw() * float64(time.Second)))
 			answer, err := instances[int(c.draw()*3)].do(ask)
 			if errors.Is(err, room.ErrUnavailable) {
 				continue
 			}
+			seat, position := answer.Seat, answer.Position
 			for range 2 {
-				if seat := h.seat(id, who.User); seat != answer.Seat {
-					return fmt.Sprintf("%s of %s was answered seat %d, %v; the store has seat %d", ask.Type, who.User, answer.Seat, err, seat)
+				seatNow, positionNow := h.stands(id, who.User)
+				advanced := position > 0 && (seatNow > 0 || 0 < positionNow && positionNow <= position)
+				if !advanced && (seatNow != seat || positionNow != position) {
+					return fmt.Sprintf("%s of %s was answered %+v, %v; the store has seat %d, position %d", ask.Type, who.User, answer, err, seatNow, positionNow)
 				}
+				seat, position = seatNow, positionNow
 				most := 2 * time.Second
 				if c.draw() < 0.1 {
 					most = 15 * time.Second // nothing is decided that is older
@@ -247,12 +255,26 @@ func (h *hall) visits(c *chaos, instances []*instance, id room.ID, code string, 
 	return ""
 }
 
-// seat is what is stored; 0: none.
-func (h *hall) seat(id room.ID, u room.UserID) int {
+// stands is what is stored of someone: the seat, or the position in the line;
+// 0: none.
+func (h *hall) stands(id room.ID, u room.UserID) (seat, position int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if p := h.rooms[id].people[u]; p != nil {
-		return p.Seat
+	p := h.rooms[id].people[u]
+	if p == nil || p.State != room.Waiting {
+		return seatOf(p), 0
 	}
-	return 0
+	for _, other := range h.rooms[id].people {
+		if other.State == room.Waiting && other.Place <= p.Place {
+			position++
+		}
+	}
+	return 0, position
+}
+
+func seatOf(p *room.Person) int {
+	if p == nil {
+		return 0
+	}
+	return p.Seat
 }

@@ -54,6 +54,12 @@ func (s *SQLite) Bury(ctx context.Context, living room.InstanceID, silence time.
 		buried, err = s.writer.exec(ctx, `
 			UPDATE instance SET dead_at = $1 WHERE dead_at IS NULL AND id <> $2 AND beat_at <= $3`,
 			millis(now), living, millis(now.Add(-silence)))
+		if err != nil || buried == 0 {
+			return err
+		}
+		_, err = s.writer.exec(ctx, `
+			UPDATE session SET disconnected_at = max(connected_at, beat_at) FROM instance
+			WHERE instance_id = instance.id AND dead_at = $1 AND disconnected_at > beat_at`, millis(now))
 		return err
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -13,23 +14,21 @@ import (
 const (
 	selectRoom = `
 		SELECT id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
-			slot, status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at
+			slot, status, options, policy, opened_at, closed_at, taken, waiting, pending, online_count, due_at
 		FROM room `
 
 	selectPeople = `
 		SELECT user_id, name, guest, state, coalesce(seat, 0), last_seat, online,
-			joined_at, first_joined_at, left_at, banned_at, away_at
+			joined_at, first_joined_at, left_at, banned_at, away_at, offline_at, coalesce(place, 0), coalesce(left_for, '')
 		FROM attendee WHERE room_id = $1 `
+
+	selectCorrections = `SELECT user_id, at, by_user, status, reason FROM correction WHERE room_id = $1 ORDER BY version`
 
 	selectOpenSessions = `
 		SELECT user_id, session_id, instance_id, connected_at FROM session
 		WHERE room_id = $1 AND disconnected_at IS NULL ORDER BY connected_at, session_id`
 
 	selectEntries = `SELECT version, at, batch, answers, events FROM room_log WHERE room_id = $1 `
-
-	selectNames = `
-		SELECT user_id, name FROM attendee
-		WHERE room_id = $1 AND user_id IN (SELECT value FROM %s($2))`
 
 	// An entry is never older than the one before it: looked at backwards, a
 	// long log costs nothing.
@@ -46,6 +45,7 @@ type reader struct {
 	db       *sql.DB
 	snapshot sql.TxOptions // a transaction that sees one moment
 	elements string        // the function that makes rows (value) of a JSON array
+	position string        // the function that finds a text in a text, from 1
 }
 
 // Load is room.Store's.
@@ -108,7 +108,7 @@ func (r *reader) look(ctx context.Context, id room.ID, f func(*sql.Tx) error) er
 }
 
 // loadHeader answers ErrNotFound if there is no such room.
-func loadHeader(ctx context.Context, tx *sql.Tx, id room.ID) (room.Header, error) {
+func loadHeader(ctx context.Context, tx connection, id room.ID) (room.Header, error) {
 	rows, err := tx.QueryContext(ctx, selectRoom+`WHERE id = $1`, id)
 	if err != nil {
 		return room.Header{}, err
@@ -127,15 +127,16 @@ func scanHeader(rows *sql.Rows) (room.Header, error) {
 	var (
 		h       room.Header
 		options []byte
+		policy  []byte
 	)
 	err := rows.Scan(&h.ID, &h.Version, moment{&h.At}, &h.Title, &h.Instructor.User, &h.Instructor.Name, &h.Code,
-		&h.Renewals, &h.Capacity, &h.Slot, &h.Status, &options, moment{&h.OpenedAt}, moment{&h.ClosedAt},
-		&h.Taken, &h.Waiting, &h.Pending, &h.Online, moment{&h.DueAt})
+		&h.Renewals, &h.Capacity, &h.Slot, &h.Status, &options, &policy,
+		moment{&h.OpenedAt}, moment{&h.ClosedAt}, &h.Taken, &h.Waiting, &h.Pending, &h.Online, moment{&h.DueAt})
 	if err != nil {
 		return h, err
 	}
 	h.Instructor.Role = room.Instructor
-	return h, json.Unmarshal(options, &h.Options)
+	return h, cmp.Or(json.Unmarshal(options, &h.Options), json.Unmarshal(policy, &h.Policy))
 }
 
 // loadPeople returns those of whom the condition holds.
@@ -144,11 +145,40 @@ func loadPeople(ctx context.Context, tx *sql.Tx, id room.ID, condition string) (
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(rows *sql.Rows) (*room.Person, error) {
+	people, err := collect(rows, func(rows *sql.Rows) (*room.Person, error) {
 		var p room.Person
 		return &p, rows.Scan(&p.User, &p.Name, &p.Guest, &p.State, &p.Seat, &p.LastSeat, &p.Online,
-			moment{&p.JoinedAt}, moment{&p.FirstJoinedAt}, moment{&p.LeftAt}, moment{&p.BannedAt}, moment{&p.AwayAt})
+			moment{&p.JoinedAt}, moment{&p.FirstJoinedAt}, moment{&p.LeftAt}, moment{&p.BannedAt}, moment{&p.AwayAt},
+			moment{&p.OfflineAt}, &p.Place, &p.LeftFor)
 	})
+	if err != nil {
+		return nil, err
+	}
+	return people, loadCorrections(ctx, tx, id, people)
+}
+
+// loadCorrections gives the people their current corrections.
+func loadCorrections(ctx context.Context, tx *sql.Tx, id room.ID, people []*room.Person) error {
+	rows, err := tx.QueryContext(ctx, selectCorrections, id)
+	if err != nil {
+		return err
+	}
+	latest := map[room.UserID]*room.Correction{}
+	err = each(rows, func(rows *sql.Rows) error {
+		var (
+			user room.UserID
+			c    room.Correction
+		)
+		err := rows.Scan(&user, moment{&c.At}, &c.By, &c.Status, &c.Reason)
+		latest[user] = &c
+		return err
+	})
+	for _, p := range people {
+		if c := latest[p.User]; c != nil && c.Status != "" {
+			p.Correction = c
+		}
+	}
+	return err
 }
 
 // loadSessions gives the people their open sessions.
@@ -214,62 +244,4 @@ func scanEntry(rows *sql.Rows, id room.ID) (room.Entry, error) {
 		return e, err
 	}
 	return e, json.Unmarshal(events, &e.Events)
-}
-
-// loadNames fills in the names that the log does not keep.
-func (r *reader) loadNames(ctx context.Context, tx *sql.Tx, id room.ID, entries []room.Entry) error {
-	names := map[room.UserID]string{}
-	users := []room.UserID{}
-	for _, entry := range entries {
-		for _, event := range entry.Events {
-			switch event.Type {
-			case room.EventOpened:
-				header, err := loadHeader(ctx, tx, id)
-				if err != nil {
-					return err
-				}
-				names[header.Instructor.User] = header.Instructor.Name
-			case room.EventJoined, room.EventRenamed:
-				users = append(users, event.User)
-			}
-		}
-	}
-	list, err := json.Marshal(users)
-	if err != nil {
-		return err
-	}
-	rows, err := tx.QueryContext(ctx, fmt.Sprintf(selectNames, r.elements), id, string(list))
-	if err != nil {
-		return err
-	}
-	err = each(rows, func(rows *sql.Rows) error {
-		var (
-			user room.UserID
-			name string
-		)
-		err := rows.Scan(&user, &name)
-		names[user] = name
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for i := range entries {
-		nameAll(&entries[i], names)
-	}
-	return nil
-}
-
-// nameAll names the people in the events that carry a name.
-func nameAll(e *room.Entry, names map[room.UserID]string) {
-	for i := range e.Events {
-		event := &e.Events[i]
-		switch event.Type {
-		case room.EventOpened, room.EventJoined, room.EventRenamed:
-			event.Name = names[event.User]
-			if event.Name == "" {
-				event.Name = string(event.User)
-			}
-		}
-	}
 }

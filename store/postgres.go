@@ -124,6 +124,7 @@ func OpenPostgres(ctx context.Context, config PostgresConfig, log *slog.Logger) 
 			db:       stdlib.OpenDBFromPool(pool),
 			snapshot: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 			elements: "jsonb_array_elements_text",
+			position: "strpos",
 		},
 		log: log, pool: pool, aside: stdlib.OpenDBFromPool(pool),
 		line: line{busy: map[room.ID]bool{}, most: groups},

@@ -34,16 +34,21 @@ func (p *Postgres) Beat(ctx context.Context, instance room.InstanceID) (room.Pul
 }
 
 const bury = `
-	WITH forgotten AS (` + forget + databaseNow + ` - $3)
-	UPDATE instance SET dead_at = ` + databaseNow + `
-	WHERE dead_at IS NULL AND id <> $1 AND beat_at <= ` + databaseNow + ` - $2`
+	WITH forgotten AS (` + forget + databaseNow + ` - $3), buried AS (
+		UPDATE instance SET dead_at = ` + databaseNow + `
+		WHERE dead_at IS NULL AND id <> $1 AND beat_at <= ` + databaseNow + ` - $2
+		RETURNING id, beat_at), hidden AS (
+		UPDATE session SET disconnected_at = greatest(connected_at, beat_at) FROM buried
+		WHERE instance_id = buried.id AND disconnected_at > beat_at)
+	SELECT count(*) FROM buried`
 
 // Bury is room.Store's, by the database server's clock.
 func (p *Postgres) Bury(ctx context.Context, living room.InstanceID, silence time.Duration) (int, error) {
-	tag, err := p.pool.Exec(ctx, bury, living, silence.Milliseconds(), mourning.Milliseconds())
+	var buried int
+	err := p.pool.QueryRow(ctx, bury, living, silence.Milliseconds(), mourning.Milliseconds()).Scan(&buried)
 	p.wrote(err)
 	if err != nil {
 		return 0, fmt.Errorf("mark the dead: %w", err)
 	}
-	return int(tag.RowsAffected()), nil
+	return buried, nil
 }

@@ -23,7 +23,8 @@ const (
 	moveMineOn   = `)
 		UPDATE room SET version = n.version, at = n.at, title = n.title, instructor_id = n.instructor_id,
 			instructor_name = n.instructor_name, code = n.code, renewals = n.renewals, capacity = n.capacity,
-			slot = n.slot, status = n.status, options = n.options, opened_at = n.opened_at, closed_at = n.closed_at,
+			slot = n.slot, status = n.status, options = n.options, policy = n.policy,
+			opened_at = n.opened_at, closed_at = n.closed_at,
 			taken = n.taken, waiting = n.waiting, pending = n.pending, online_count = n.online_count, due_at = n.due_at
 		FROM mine JOIN ` + newRooms + ` USING (id)
 		WHERE room.id = mine.id AND room.version = n.version - 1
@@ -31,16 +32,16 @@ const (
 
 	openRooms = `
 		INSERT INTO room (id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
-			slot, status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at)
+			slot, status, options, policy, opened_at, closed_at, taken, waiting, pending, online_count, due_at)
 		SELECT n.* FROM ` + newRooms + `
 		ON CONFLICT (id) DO NOTHING
 		RETURNING id`
 
 	newRooms = `unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-			$8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::bigint[], $14::bigint[],
-			$15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])
+			$8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::bigint[],
+			$15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[])
 		AS n (id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
-			slot, status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at)`
+			slot, status, options, policy, opened_at, closed_at, taken, waiting, pending, online_count, due_at)`
 
 	// movedOn ends a FROM clause with rows n: of rooms that have been.
 	movedOn = ` JOIN room AS r ON r.id = n.room_id AND r.xmin = pg_current_xact_id()::xid `
@@ -70,11 +71,17 @@ const (
 
 	putAttendees = `
 		INSERT INTO attendee (room_id, user_id, name, guest, state, seat, last_seat, online,
-			joined_at, first_joined_at, left_at, banned_at, away_at)
+			joined_at, first_joined_at, left_at, banned_at, away_at, offline_at, place, left_for)
 		SELECT n.* FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::bigint[],
-				$7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+				$7::bigint[], $8::boolean[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
+				$14::bigint[], $15::bigint[], $16::text[])
 			AS n (room_id, user_id, name, guest, state, seat, last_seat, online,
-				joined_at, first_joined_at, left_at, banned_at, away_at)` + movedOn + keepAttendees
+				joined_at, first_joined_at, left_at, banned_at, away_at, offline_at, place, left_for)` + movedOn + keepAttendees
+
+	putCorrections = `
+		INSERT INTO correction (room_id, user_id, version, at, by_user, status, reason)
+		SELECT n.* FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+			AS n (room_id, user_id, version, at, by_user, status, reason)` + movedOn
 
 	endedSessions = `
 		UPDATE session SET disconnected_at = n.at
@@ -119,6 +126,7 @@ func write(ctx context.Context, conn *pgx.Conn, rooms string, steps ...*room.Ste
 		{insertEntries, tables.entries},
 		{freeSeats, tables.freed}, // before any is given: the step may give it to another
 		{putAttendees, tables.attendees},
+		{putCorrections, tables.corrections},
 		{endSessionsByID, tables.endedByID},
 		{endSessionsByUser, tables.endedByUser},
 		{endSessionsByRoom, tables.endedByRoom},
@@ -133,8 +141,8 @@ func write(ctx context.Context, conn *pgx.Conn, rooms string, steps ...*room.Ste
 
 // tables are the rows that steps write.
 type tables struct {
-	rooms, releases, claims, entries, freed, attendees table
-	endedByID, endedByUser, endedByRoom, sessions      table
+	rooms, releases, claims, entries, freed, attendees, corrections table
+	endedByID, endedByUser, endedByRoom, sessions                   table
 }
 
 func (t *tables) add(step *room.Step) error {
@@ -160,6 +168,9 @@ func (t *tables) add(step *room.Step) error {
 	}
 	for _, p := range step.People {
 		t.attendees.add(attendeeRow(id, p)...)
+	}
+	for _, row := range correctionRows(step) {
+		t.corrections.add(row...)
 	}
 	t.addSessions(step)
 	return nil

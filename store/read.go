@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lectern-room/lectern/room"
@@ -109,9 +110,11 @@ func (r *reader) Rooms(ctx context.Context, instructor room.UserID, before room.
 func (r *reader) Places(ctx context.Context, user room.UserID) ([]room.Place, error) {
 	places, err := list(ctx, r, func(rows *sql.Rows) (room.Place, error) {
 		var p room.Place
-		return p, rows.Scan(&p.Room, &p.State, &p.Seat)
+		return p, rows.Scan(&p.Room, &p.State, &p.Seat, &p.Position)
 	}, `
-		SELECT a.room_id, a.state, coalesce(a.seat, 0) FROM attendee a JOIN room r ON r.id = a.room_id
+		SELECT a.room_id, a.state, coalesce(a.seat, 0), CASE WHEN a.state = 'waiting' THEN (
+			SELECT count(*) FROM attendee w WHERE w.room_id = a.room_id AND w.state = 'waiting' AND w.place <= a.place) ELSE 0 END
+		FROM attendee a JOIN room r ON r.id = a.room_id
 		WHERE a.user_id = $1 AND a.state IN ('seated', 'waiting', 'pending') AND r.status <> 'closed'
 		ORDER BY a.room_id DESC`, user)
 	if err != nil {
@@ -135,7 +138,7 @@ func (r *reader) History(ctx context.Context, id room.ID) (*room.History, error)
 		if h.Stays, err = loadStays(ctx, tx, id); err != nil {
 			return err
 		}
-		h.Points, err = loadPoints(ctx, tx, id)
+		h.Points, err = loadPoints(ctx, tx, &h.Room)
 		return err
 	})
 	if err != nil {
@@ -170,16 +173,22 @@ const selectPoints = `
 	ORDER BY version`
 
 // loadPoints returns the first and the last point, and those that differ from
-// the one before.
-func loadPoints(ctx context.Context, tx *sql.Tx, id room.ID) ([]room.Point, error) {
-	rows, err := tx.QueryContext(ctx, selectPoints, id)
+// the one before. None is after the room closed: what is written later, a
+// correction say, changes neither number.
+func loadPoints(ctx context.Context, tx *sql.Tx, h *room.Header) ([]room.Point, error) {
+	rows, err := tx.QueryContext(ctx, selectPoints, h.ID)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(rows *sql.Rows) (room.Point, error) {
+	points, err := collect(rows, func(rows *sql.Rows) (room.Point, error) {
 		var p room.Point
-		return p, rows.Scan(moment{&p.At}, &p.Taken, &p.Online)
+		err := rows.Scan(moment{&p.At}, &p.Taken, &p.Online)
+		if !h.ClosedAt.IsZero() && p.At.After(h.ClosedAt) {
+			p.At = h.ClosedAt
+		}
+		return p, err
 	})
+	return slices.Compact(points), err
 }
 
 // list returns what one query finds.

@@ -15,9 +15,13 @@ func roomRow(step *room.Step) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	policy, err := json.Marshal(r.Policy)
+	if err != nil {
+		return nil, err
+	}
 	return []any{r.ID, step.Entry.Version, millis(r.At), r.Title, r.Instructor.User, r.Instructor.Name,
-		r.Code, r.Renewals, r.Capacity, r.Slot, r.Status, string(options), millis(r.OpenedAt), millis(r.ClosedAt),
-		r.Taken, r.Waiting, r.Pending, r.Online, millis(r.DueAt)}, nil
+		r.Code, r.Renewals, r.Capacity, r.Slot, r.Status, string(options), string(policy),
+		millis(r.OpenedAt), millis(r.ClosedAt), r.Taken, r.Waiting, r.Pending, r.Online, millis(r.DueAt)}, nil
 }
 
 func entryRow(step *room.Step) ([]any, error) {
@@ -40,12 +44,29 @@ func entryRow(step *room.Step) ([]any, error) {
 }
 
 func attendeeRow(id room.ID, p *room.Person) []any {
-	seat := any(p.Seat)
-	if p.Seat == 0 {
-		seat = nil
+	return []any{id, p.User, p.Name, p.Guest, p.State, some(p.Seat), p.LastSeat, p.Online,
+		millis(p.JoinedAt), millis(p.FirstJoinedAt), millis(p.LeftAt), millis(p.BannedAt), millis(p.AwayAt),
+		millis(p.OfflineAt), some(p.Place), some(p.LeftFor)}
+}
+
+// correctionRows returns the last correction of everyone in the entry: one
+// entry is one moment.
+func correctionRows(step *room.Step) [][]any {
+	var rows [][]any
+	index := map[room.UserID]int{}
+	for _, e := range step.Entry.Events {
+		if e.Type != room.EventCorrected {
+			continue
+		}
+		row := []any{step.Room.ID, e.User, step.Entry.Version, millis(step.Entry.At), e.By, e.Status, e.Why}
+		if i, again := index[e.User]; again {
+			rows[i] = row
+			continue
+		}
+		index[e.User] = len(rows)
+		rows = append(rows, row)
 	}
-	return []any{id, p.User, p.Name, p.Guest, p.State, seat, p.LastSeat, p.Online,
-		millis(p.JoinedAt), millis(p.FirstJoinedAt), millis(p.LeftAt), millis(p.BannedAt), millis(p.AwayAt)}
+	return rows
 }
 
 func (b *beginning) row(id room.ID) []any {
@@ -61,6 +82,15 @@ func leavers(step *room.Step) []room.UserID {
 		}
 	}
 	return users
+}
+
+// some is a value as the tables have it where there may be none; the zero
+// value is NULL.
+func some[T comparable](v T) any {
+	if v == *new(T) {
+		return nil
+	}
+	return v
 }
 
 // millis is a time as the tables have it; the zero time is NULL.

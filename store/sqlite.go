@@ -68,7 +68,7 @@ func openSQLite(ctx context.Context, folder string, log *slog.Logger, clock cloc
 		return nil, err
 	}
 	s := &SQLite{
-		reader: reader{snapshot: sql.TxOptions{ReadOnly: true}, elements: "json_each"},
+		reader: reader{snapshot: sql.TxOptions{ReadOnly: true}, elements: "json_each", position: "instr"},
 		folder: folder, log: log, lock: lock, clock: clock, turn: make(chan struct{}, 1),
 	}
 	if err := s.open(ctx); err != nil {

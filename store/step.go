@@ -9,14 +9,14 @@ import (
 const (
 	insertRoom = `
 		INSERT INTO room (id, version, at, title, instructor_id, instructor_name, code, renewals, capacity,
-			slot, status, options, opened_at, closed_at, taken, waiting, pending, online_count, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+			slot, status, options, policy, opened_at, closed_at, taken, waiting, pending, online_count, due_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 		ON CONFLICT (id) DO NOTHING`
 
 	updateRoom = `
 		UPDATE room SET version = $2, at = $3, title = $4, instructor_id = $5, instructor_name = $6, code = $7,
-			renewals = $8, capacity = $9, slot = $10, status = $11, options = $12, opened_at = $13, closed_at = $14,
-			taken = $15, waiting = $16, pending = $17, online_count = $18, due_at = $19
+			renewals = $8, capacity = $9, slot = $10, status = $11, options = $12, policy = $13, opened_at = $14,
+			closed_at = $15, taken = $16, waiting = $17, pending = $18, online_count = $19, due_at = $20
 		WHERE id = $1 AND version = $2 - 1`
 
 	insertEntry = `
@@ -33,15 +33,21 @@ const (
 
 	insertAttendees = `
 		INSERT INTO attendee (room_id, user_id, name, guest, state, seat, last_seat, online,
-			joined_at, first_joined_at, left_at, banned_at, away_at)
+			joined_at, first_joined_at, left_at, banned_at, away_at, offline_at, place, left_for)
 		VALUES `
 	keepAttendees = `
 		ON CONFLICT (room_id, user_id) DO UPDATE SET
 			name = excluded.name, guest = excluded.guest, state = excluded.state, seat = excluded.seat,
 			last_seat = excluded.last_seat, online = excluded.online, joined_at = excluded.joined_at,
 			first_joined_at = excluded.first_joined_at, left_at = excluded.left_at,
-			banned_at = excluded.banned_at, away_at = excluded.away_at`
-	attendeeColumns = 13
+			banned_at = excluded.banned_at, away_at = excluded.away_at, offline_at = excluded.offline_at,
+			place = excluded.place, left_for = excluded.left_for`
+	attendeeColumns = 16
+
+	insertCorrections = `
+		INSERT INTO correction (room_id, user_id, version, at, by_user, status, reason)
+		VALUES `
+	correctionColumns = 7
 )
 
 // save writes one step. It returns nil without writing if the very step is
@@ -57,6 +63,9 @@ func (w *writer) save(ctx context.Context, step *room.Step) error {
 		return err
 	}
 	if err := w.savePeople(ctx, step); err != nil {
+		return err
+	}
+	if err := w.saveCorrections(ctx, step); err != nil {
 		return err
 	}
 	return w.saveSessions(ctx, step)
@@ -137,4 +146,12 @@ func (w *writer) savePeople(ctx context.Context, step *room.Step) error {
 		rows = append(rows, attendeeRow(step.Room.ID, p)...)
 	}
 	return w.insert(ctx, insertAttendees, attendeeColumns, keepAttendees, rows)
+}
+
+func (w *writer) saveCorrections(ctx context.Context, step *room.Step) error {
+	var rows []any
+	for _, row := range correctionRows(step) {
+		rows = append(rows, row...)
+	}
+	return w.insert(ctx, insertCorrections, correctionColumns, "", rows)
 }

@@ -21,7 +21,8 @@ CREATE TABLE room (
 	slot            bigint  NOT NULL,
 	status          text    NOT NULL,
 	options         text    NOT NULL,
-	opened_at       bigint  NOT NULL,
+	policy          text    NOT NULL,
+	opened_at       bigint,
 	closed_at       bigint,
 	taken           bigint  NOT NULL,
 	waiting         bigint  NOT NULL,
@@ -35,11 +36,14 @@ CREATE TABLE room (
 
 CREATE INDEX room_due ON room (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX room_instructor ON room (instructor_id, id);
+CREATE INDEX room_closed ON room (closed_at) WHERE closed_at IS NOT NULL;
 
 CREATE TABLE claim (
 	key     text NOT NULL PRIMARY KEY,
 	room_id text NOT NULL
 );
+
+CREATE INDEX claim_room ON claim (room_id);
 
 -- No display names here: who is erased from attendee is erased.
 CREATE TABLE room_log (
@@ -68,6 +72,9 @@ CREATE TABLE attendee (
 	left_at         bigint,
 	banned_at       bigint,
 	away_at         bigint,
+	offline_at      bigint,
+	place           bigint,
+	left_for        text,
 	PRIMARY KEY (room_id, user_id),
 	CHECK (seat IS NULL OR (seat > 0 AND state = 'seated'))
 );
@@ -88,6 +95,20 @@ CREATE TABLE session (
 
 CREATE INDEX session_open ON session (room_id, user_id) WHERE disconnected_at IS NULL;
 CREATE INDEX session_instance ON session (instance_id) WHERE disconnected_at IS NULL;
+CREATE INDEX session_hidden ON session (instance_id, disconnected_at) WHERE disconnected_at IS NOT NULL;
+
+-- What instructors set by hand over the attendance policy; the latest counts.
+-- An empty status takes a correction back.
+CREATE TABLE correction (
+	room_id text   NOT NULL,
+	user_id text   NOT NULL,
+	version bigint NOT NULL,
+	at      bigint NOT NULL,
+	by_user text   NOT NULL,
+	status  text   NOT NULL,
+	reason  text   NOT NULL,
+	PRIMARY KEY (room_id, user_id, version)
+);
 
 CREATE TABLE instance (
 	id      text   NOT NULL PRIMARY KEY,
@@ -98,6 +119,7 @@ CREATE TABLE instance (
 -- +goose Down
 
 DROP TABLE instance;
+DROP TABLE correction;
 DROP TABLE session;
 DROP TABLE attendee;
 DROP TABLE room_log;

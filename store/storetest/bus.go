@@ -62,17 +62,15 @@ func bus(t *testing.T, s [2]Shared) {
 	}
 }
 
+// entriesAreWhole: every field arrives as it was.
 func entriesAreWhole(t *testing.T, s [2]Shared) {
 	heard := hear(t, s[1], everything)
-	r := &room.Room{Header: room.Header{ID: "r1"}}
-	title, seats := "Optics", 3
-	step := r.Batch([]room.Command{
-		{ID: "c1", Type: room.CommandOpen, By: lecturer, Change: &room.Change{Title: &title, Capacity: &seats, Code: "ABCDEFGH"}},
-		{ID: "c2", Type: room.CommandJoin, By: student("Ann"), Code: "ABCDEFGH", Session: "s1", Instance: "i1"},
-		{ID: "c3", Type: room.CommandJoin, By: student("Bob"), Code: "WRONG"},
-	}, noon)
-	publish(t, s[0], step.Entry)
-	same(t, "the entry", *next(t, heard), step.Entry)
+	for version, events := range [][]room.Event{{filled[room.Event]()}, {{Change: nothingSet, Policy: &room.Policy{}}}, nil} {
+		e := filled[room.Entry]()
+		e.Version, e.Events = int64(version+1), events
+		publish(t, s[0], e)
+		same(t, "the entry", *next(t, heard), e)
+	}
 }
 
 // largeEntries: the largest batch that a Registrar decides arrives as it was.

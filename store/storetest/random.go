@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -15,11 +17,10 @@ import (
 // applying the entries makes it, and the room goes on from there as well.
 func loadIsApplied(t *testing.T, s Store) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := begin(t, s, 3)
-		l.Title = "Optics"
+		l := beginWith(t, s, noon, 2, drawOptions(rt))
 		gen := &random{T: rt, lecture: l}
-		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
-			l.now = l.now.Add(time.Duration(rapid.IntRange(0, 8000).Draw(rt, "ms")) * time.Millisecond)
+		for range 1 + draw(rt, "steps", 24) {
+			l.now = l.now.Add(time.Duration(draw(rt, "pause", 50)) * 200 * time.Millisecond)
 			l.do(gen.commands()...)
 			stored, _, err := s.Load(t.Context(), l.ID, l.now)
 			if err != nil {
@@ -32,8 +33,48 @@ func loadIsApplied(t *testing.T, s Store) {
 				l.Room = stored
 			}
 		}
+		checkLog(rt, t, l)
 		checkHistory(rt, t, l)
 	})
+}
+
+// checkLog compares the stored entries with those that were saved, and what
+// they make of a room with what the store has.
+func checkLog(rt *rapid.T, t *testing.T, l *lecture) {
+	stored, _, err := l.store.Load(t.Context(), l.ID, l.now)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	entries, err := l.store.Entries(t.Context(), l.ID, 0, 1000)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	replayed := &room.Room{}
+	for i, e := range entries {
+		replayed.Apply(e)
+		want := l.log[i]
+		for k, event := range want.Events {
+			if event.Name != "" && event.Type != room.EventOpened {
+				want.Events[k].Name = stored.Person(event.User).Name // the present one everywhere
+			}
+		}
+		if got, want := text(e), text(want); got != want {
+			rt.Fatalf("version %d:\n got %s\nwant %s", e.Version, got, want)
+		}
+	}
+	if d := differences(replayed, stored); d != "" {
+		rt.Fatalf("the log makes another room:\n%s", d)
+	}
+}
+
+// text writes an entry so that nil and empty lists are the same.
+func text(e room.Entry) string {
+	e.Answers, e.Events = append([]room.Answer{}, e.Answers...), append([]room.Event{}, e.Events...)
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // checkHistory compares the log and the history with what was saved.
@@ -48,10 +89,19 @@ func checkHistory(rt *rapid.T, t *testing.T, l *lecture) {
 	open := 0
 	for p := range l.People() {
 		open += len(p.Sessions)
-		known := slices.ContainsFunc(h.People, func(q *room.Person) bool { return q.User == p.User })
-		if known == p.JoinedAt.IsZero() {
-			rt.Fatalf("user %s is in the history: %t", p.User, known)
+		i := slices.IndexFunc(h.People, func(q *room.Person) bool { return q.User == p.User })
+		if (i >= 0) == p.FirstJoinedAt.IsZero() {
+			rt.Fatalf("user %s is in the history: %t", p.User, i >= 0)
 		}
+		if want := *p; i >= 0 {
+			want.Sessions = nil
+			if !reflect.DeepEqual(*h.People[i], want) {
+				rt.Fatalf("in the history:\n got %+v\nwant %+v", h.People[i], want)
+			}
+		}
+	}
+	if !reflect.DeepEqual(h.Room, l.Header) {
+		rt.Fatalf("the header:\n got %+v\nwant %+v", h.Room, l.Header)
 	}
 	for _, stay := range h.Stays {
 		switch {
@@ -74,10 +124,14 @@ func (l *lecture) points() []room.Point {
 		taken, online := replayed.Taken, replayed.Online
 		replayed.Apply(e)
 		if i == 0 || i == len(l.log)-1 || replayed.Taken != taken || replayed.Online != online {
-			points = append(points, room.Point{At: e.At, Taken: replayed.Taken, Online: replayed.Online})
+			at := e.At
+			if !l.ClosedAt.IsZero() && at.After(l.ClosedAt) {
+				at = l.ClosedAt
+			}
+			points = append(points, room.Point{At: at, Taken: replayed.Taken, Online: replayed.Online})
 		}
 	}
-	return points
+	return slices.Compact(points)
 }
 
 // random draws commands, most of which mean something.
@@ -95,16 +149,26 @@ func (g *random) commands() []room.Command {
 	return commands
 }
 
-func (g *random) draw(what string, below int) int {
-	return rapid.IntRange(0, below-1).Draw(g.T, what)
+func (g *random) draw(what string, below int) int { return draw(g.T, what, below) }
+
+// draw draws all numbers about as often; rapid's own draws prefer the smallest.
+func draw(t *rapid.T, what string, below int) int {
+	n := 0
+	for range 6 {
+		n *= 2
+		if rapid.Bool().Draw(t, what) {
+			n++
+		}
+	}
+	return n % below
 }
 
 func (g *random) command() room.Command {
 	l := g.lecture
 	who := fmt.Sprint("U", g.draw("user", 5))
-	at := l.now.Add(-time.Duration(g.draw("ago", 3000)) * time.Millisecond)
+	at := l.now.Add(-time.Duration(rapid.IntRange(0, 3000).Draw(g.T, "ago")) * time.Millisecond)
 	user := room.UserID(student(who).User)
-	switch g.draw("type", 20) {
+	switch g.draw("type", 26) {
 	case 0, 1, 2, 3, 4, 5:
 		c := l.joinOn(who, room.SessionID(room.NewToken()), room.InstanceID(fmt.Sprint("i", g.draw("instance", 2))))
 		c.By.Name = fmt.Sprint(who, g.draw("name", 3)/2)
@@ -129,13 +193,40 @@ func (g *random) command() room.Command {
 	case 16:
 		return room.Command{Type: room.CommandUnban, By: lecturer, User: user}
 	case 17:
-		seats, locked := 1+g.draw("seats", 5), g.draw("locked", 4) == 0
-		return room.Command{Type: room.CommandUpdate, By: lecturer, Change: &room.Change{Capacity: &seats, Options: &room.OptionsEdit{Locked: &locked}}}
+		return update(1+g.draw("seats", 4), drawOptions(g.T))
 	case 18:
 		return room.Command{Type: room.CommandUpdate, By: lecturer, Change: &room.Change{Code: room.NewCode()}}
+	case 19, 20:
+		return room.Command{Type: room.CommandAdmit, By: lecturer, User: user, All: g.draw("all", 3) == 0}
+	case 21:
+		return room.Command{Type: room.CommandStart, By: lecturer}
+	case 22:
+		minutes := g.draw("minutes", 3)
+		return room.Command{Type: room.CommandPolicy, By: lecturer, Policy: []*room.Policy{{}, {PresentMinutes: &minutes}}[g.draw("policy", 2)]}
+	case 23, 24:
+		status := []room.AttendanceStatus{"", room.StatusLate, room.StatusAbsent}[g.draw("status", 3)]
+		return correct(who, status, []string{"", "because"}[g.draw("why", 2)])
 	}
 	if g.draw("close", 4) == 0 {
 		return closing()
 	}
 	return room.Command{Type: room.CommandTick}
+}
+
+// drawOptions draws an edit of every option that changes what a room does.
+func drawOptions(t *rapid.T) *room.OptionsEdit {
+	one := func(in int, what string) *bool {
+		drawn := draw(t, what, in) == in-1
+		return &drawn
+	}
+	o := &room.OptionsEdit{Waitlist: one(2, "waitlist"), Approval: one(3, "approval"), Locked: one(8, "locked")}
+	hold := 20 * draw(t, "hold", 2)
+	o.SeatHoldSeconds = &hold
+	if *one(4, "schedule") {
+		o.StartsAt = &room.Timestamp{}
+		if *one(2, "later") {
+			o.StartsAt.Time = noon.Add(time.Duration(1+draw(t, "starts", 20)) * time.Second)
+		}
+	}
+	return o
 }

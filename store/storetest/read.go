@@ -153,6 +153,33 @@ func instances(t *testing.T, s Store) {
 	}
 }
 
+// hidden: what happened to the people of an instance between its last beat and
+// its burial is not known.
+func hidden(t *testing.T, s Store) {
+	last := beat(t, s, "crashed").Now
+	beat(t, s, "living")
+	l := beginWith(t, s, last.Add(-time.Hour), 9, nil)
+	l.do(l.joinOn("Ann", "a1", "crashed"), l.joinOn("Bob", "b1", "crashed"), l.joinOn("Cid", "c1", "living"), l.joinOn("Dan", "d1", "crashed"))
+	l.now = last.Add(5 * time.Second)
+	l.do(leave("Ann"), leave("Cid"), disconnect("Bob", "b1", last.Add(-time.Minute)), l.joinOn("Eve", "e1", "crashed"))
+	came := l.now
+	l.now = l.now.Add(time.Second)
+	l.do(closing())
+	bury(t, s, "living", 0, 1)
+
+	h, err := s.History(t.Context(), l.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[room.UserID]time.Time{}
+	for _, stay := range h.Stays {
+		got[stay.User] = stay.To
+	}
+	same(t, "ends", got, map[room.UserID]time.Time{
+		"ann": last, "bob": last.Add(-time.Minute), "cid": came, "dan": last, "eve": came,
+	})
+}
+
 // Forgotten is one more promise of a store, whose time later moves on: who is
 // long dead is forgotten, unless sessions are open that end with the last
 // beat.

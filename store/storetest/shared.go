@@ -24,19 +24,20 @@ const patience = 10 * time.Second
 // see them; open returns an empty one for each test.
 func RunShared(t *testing.T, open func(t *testing.T) [2]Shared) {
 	for name, promise := range map[string]func(*testing.T, [2]Shared){
-		"QueueOrder":      queueOrder,
-		"Answered":        answered,
-		"ConcurrentPush":  concurrentPush,
-		"Lock":            lock,
-		"LockExcludes":    lockExcludes,
-		"Bus":             bus,
-		"ListenerEnds":    listenerEnds,
-		"RoomsAreApart":   roomsAreApart,
-		"EntriesAreWhole": entriesAreWhole,
-		"LargeEntries":    largeEntries,
-		"Wants":           wants,
-		"NothingToTell":   nothingToTell,
-		"SlowListener":    slowListener,
+		"QueueOrder":       queueOrder,
+		"Answered":         answered,
+		"ConcurrentPush":   concurrentPush,
+		"Lock":             lock,
+		"LockExcludes":     lockExcludes,
+		"Bus":              bus,
+		"ListenerEnds":     listenerEnds,
+		"RoomsAreApart":    roomsAreApart,
+		"CommandsAreWhole": commandsAreWhole,
+		"EntriesAreWhole":  entriesAreWhole,
+		"LargeEntries":     largeEntries,
+		"Wants":            wants,
+		"NothingToTell":    nothingToTell,
+		"SlowListener":     slowListener,
 	} {
 		t.Run(name, func(t *testing.T) { promise(t, open(t)) })
 	}

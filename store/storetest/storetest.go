@@ -29,6 +29,13 @@ type Store interface {
 	// History returns what the attendance record of a room is made of.
 	History(ctx context.Context, id room.ID) (*room.History, error)
 
+	// Erase takes a person's id and name out of every closed room.
+	Erase(ctx context.Context, user room.UserID) (room.Erasure, error)
+
+	// Prune deletes rooms that were closed before a time, at most limit, and
+	// returns how many.
+	Prune(ctx context.Context, closedBefore time.Time, limit int) (rooms int, err error)
+
 	// Ping tells whether the store can be read and took what was last written.
 	Ping(ctx context.Context) error
 }
@@ -43,6 +50,8 @@ func Run(t *testing.T, open Open) {
 		"CompareAndSet":    compareAndSet,
 		"SameBatchTwice":   sameBatchTwice,
 		"SeatChanges":      seatChanges,
+		"Promotions":       promotions,
+		"Corrections":      corrections,
 		"Storm":            storm,
 		"SeatPromise":      seatPromise,
 		"Claims":           claims,
@@ -53,9 +62,16 @@ func Run(t *testing.T, open Open) {
 		"Due":              due,
 		"Orphans":          orphans,
 		"Instances":        instances,
+		"Hidden":           hidden,
 		"Versions":         versionsOf,
 		"Rooms":            rooms,
 		"Places":           places,
+		"Positions":        positions,
+		"Erase":            erase,
+		"EraseLongLog":     eraseLongLog,
+		"EraseAmongSavers": eraseAmongSavers,
+		"Prune":            prune,
+		"PruneTogether":    pruneTogether,
 		"Unknown":          unknown,
 		"SaveNext":         saveNext,
 		"ConcurrentRooms":  concurrentRooms,
@@ -89,10 +105,17 @@ type lecture struct {
 // begin opens a room with so many seats.
 func begin(t testing.TB, s Store, seats int) *lecture {
 	t.Helper()
-	l := &lecture{TB: t, store: s, now: noon}
-	l.Room = &room.Room{Header: room.Header{ID: room.NewID(noon)}}
+	return beginWith(t, s, noon, seats, nil)
+}
+
+func beginWith(t testing.TB, s Store, at time.Time, seats int, options *room.OptionsEdit) *lecture {
+	t.Helper()
+	l := &lecture{TB: t, store: s, now: at}
+	l.Room = &room.Room{Header: room.Header{ID: room.NewID(at)}}
 	title, code := "Optics", room.NewCode()
-	l.do(room.Command{Type: room.CommandOpen, By: lecturer, Change: &room.Change{Title: &title, Capacity: &seats, Code: code, Slot: 2}})
+	l.do(room.Command{Type: room.CommandOpen, By: lecturer, Change: &room.Change{
+		Title: &title, Capacity: &seats, Options: options, Code: code, Slot: 2,
+	}})
 	return l
 }
 
@@ -155,6 +178,14 @@ func leave(name string) room.Command {
 
 func disconnect(name string, session room.SessionID, at time.Time) room.Command {
 	return room.Command{Type: room.CommandDisconnect, By: student(name), Session: session, At: at}
+}
+
+func update(seats int, options *room.OptionsEdit) room.Command {
+	return room.Command{Type: room.CommandUpdate, By: lecturer, Change: &room.Change{Capacity: &seats, Options: options}}
+}
+
+func correct(name string, status room.AttendanceStatus, why string) room.Command {
+	return room.Command{Type: room.CommandCorrect, By: lecturer, User: student(name).User, Status: status, Reason: why}
 }
 
 func closing() room.Command { return room.Command{Type: room.CommandClose, By: lecturer} }

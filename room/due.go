@@ -1,0 +1,76 @@
+package room
+
+import "time"
+
+// due returns what happens by itself up to now; after that has happened, it
+// may return more.
+func (r *Room) due(now time.Time) []Event {
+	switch {
+	case r.DueAt.IsZero() || now.Before(r.DueAt) || r.Status == Closed:
+		return nil
+	case r.Status == Scheduled && now.Before(r.Options.StartsAt.Time):
+		return nil
+	case r.Status == Scheduled:
+		return []Event{{Type: EventStarted, At: later(r.Options.StartsAt.Time, r.At)}}
+	case !now.Before(r.ClosesAt()):
+		return []Event{{Type: EventClosed, Reason: ReasonExpired, At: later(r.ClosesAt(), r.At)}}
+	}
+	var events []Event
+	for _, p := range r.Roster() {
+		switch due := r.dueOf(p); {
+		case due.IsZero() || now.Before(due):
+		case p.AwayAt.IsZero():
+			events = append(events, Event{Type: EventLeft, User: p.User, Reason: ReasonLapsed})
+		default:
+			events = append(events, Event{Type: EventOffline, User: p.User})
+		}
+	}
+	return events
+}
+
+// dueOf is when something happens to p by itself, zero if nothing does: who is
+// away is shown offline, and who has been offline for long loses the place.
+func (r *Room) dueOf(p *Person) time.Time {
+	switch {
+	case !p.State.Member() || r.Status == Closed:
+		return time.Time{}
+	case !p.AwayAt.IsZero():
+		return p.AwayAt.Add(OfflineAfter)
+	case p.OfflineAt.IsZero():
+		return time.Time{}
+	case p.State != Seated:
+		return p.OfflineAt.Add(LapseAfter)
+	case r.Options.SeatHoldSeconds > 0:
+		return p.OfflineAt.Add(time.Duration(r.Options.SeatHoldSeconds) * time.Second)
+	}
+	return time.Time{}
+}
+
+// nextDue finds when something will be due; between entries DueAt is only
+// brought forward, so that an entry costs no walk through the people.
+func (r *Room) nextDue() time.Time {
+	if r.Status == Scheduled {
+		return r.Options.StartsAt.Time
+	}
+	next := r.ClosesAt()
+	for _, p := range r.people {
+		if due := r.dueOf(p); !due.IsZero() {
+			next = earlier(next, due)
+		}
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
