@@ -24,7 +24,7 @@ run-cluster: build ## start three instances on one Postgres and one Redis behind
 test: ## install what the tests need, then run all of them; a skipped test is a failure
 	@.ci/install
 	@mkdir -p .cache
-	CGO_ENABLED=1 go tool gotestsum --format pkgname --jsonfile .cache/test.json -- -race -timeout 20m ./...
+	CGO_ENABLED=1 go tool gotestsum --format pkgname --jsonfile .cache/test.json -- -race -timeout 20m -parallel 4 ./...
 	@! grep '"Action":"skip"' .cache/test.json | grep '"Test":' || { echo 'A test was skipped.'; exit 1; }
 	go test -run NothingAnsweredIsUndone ./room # all the schedules, for which the race detector is too slow
 

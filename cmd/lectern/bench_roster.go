@@ -11,54 +11,22 @@ import (
 	"github.com/lectern-room/lectern/room"
 )
 
-// A seatEntry is one entry of a roster, as the protocol has it.
-type seatEntry struct {
-	User     room.UserID
-	Name     string
-	State    room.State
-	Seat     int   // 0: none
-	Place    int64 // 0: none
-	Online   bool
-	Guest    bool
-	JoinedAt string `json:"joined_at"`
-}
-
-// A rosterMessage is what a watcher is sent: the reply to watch, a further
-// page of it, or a roster event.
-type rosterMessage struct {
-	ID      *int64
-	Type    string
-	Code    string // of an error
-	Version int64
-
-	Roster []seatEntry
-	More   bool
-	Deltas []rosterMessage
-
-	From            int64
-	Joined          []seatEntry
-	Left            []struct{ User room.UserID }
-	Online, Offline []room.UserID
-}
-
 // A watcher follows a room's roster as any client does: a snapshot first, and
 // then what changes, by the rules of versions.
 type watcher struct {
 	socket *loadSocket
 	room   room.ID
 
-	mu      sync.Mutex // guards all below
-	entries map[room.UserID]seatEntry
-	version int64
-	partial bool                      // pages are still to come
-	first   map[room.UserID]time.Time // when a person was seen first
-	err     error                     // why it has stopped
+	mu sync.Mutex // guards all below
+	roster
+	first map[room.UserID]time.Time // when a person was seen first
+	err   error                     // why it has stopped
 }
 
 // newWatcher makes a watcher of a socket that nobody reads. It watches once
 // watch runs.
 func newWatcher(s *loadSocket, id room.ID) *watcher {
-	return &watcher{socket: s, room: id, entries: map[room.UserID]seatEntry{}, first: map[room.UserID]time.Time{}}
+	return &watcher{socket: s, room: id, roster: newRoster(), first: map[room.UserID]time.Time{}}
 }
 
 // watch follows the room until the socket ends.
@@ -104,61 +72,16 @@ func (w *watcher) next() error {
 	return nil
 }
 
-// take applies a message and returns whether something is missing before it.
+// take applies a message, notes who is there for the first time, and returns
+// whether something is missing before it.
 func (w *watcher) take(m *rosterMessage, at time.Time) (gap bool) {
-	switch m.Type {
-	case "watching":
-		for i := range m.Deltas {
-			w.apply(&m.Deltas[i], at)
-		}
-		if m.Deltas == nil {
-			clear(w.entries)
-			w.put(m.Roster, at)
-			w.version, w.partial = m.Version, m.More
-		}
-	case "roster_page":
-		if m.Version == w.version && w.partial {
-			w.put(m.Roster, at)
-			w.partial = m.More
-		}
-	case "roster":
-		return w.apply(m, at)
-	}
-	return false
-}
-
-func (w *watcher) apply(m *rosterMessage, at time.Time) (gap bool) {
-	if m.Version <= w.version {
-		return false
-	}
-	if m.From > w.version {
-		return true
-	}
-	w.put(m.Joined, at)
-	for _, l := range m.Left {
-		delete(w.entries, l.User)
-	}
-	w.setOnline(m.Online, true)
-	w.setOnline(m.Offline, false)
-	w.version = m.Version
-	return false
-}
-
-func (w *watcher) put(entries []seatEntry, at time.Time) {
-	for _, e := range entries {
-		w.entries[e.User] = e
-		if _, seen := w.first[e.User]; !seen {
-			w.first[e.User] = at
+	changes, gap := w.roster.take(m)
+	for _, c := range changes {
+		if _, seen := w.first[c.after.User]; !seen && c.after.User != "" {
+			w.first[c.after.User] = at
 		}
 	}
-}
-
-func (w *watcher) setOnline(users []room.UserID, online bool) {
-	for _, u := range users {
-		e := w.entries[u]
-		e.Online = online
-		w.entries[u] = e
-	}
+	return gap
 }
 
 // seen returns when each person was seen first.
@@ -175,7 +98,7 @@ func (w *watcher) differs(stored []seatEntry, version int64) string {
 	switch {
 	case w.err != nil:
 		return fmt.Sprintf("the watcher's socket ended: %v", w.err)
-	case w.version > version || w.partial:
+	case w.version > version || w.pages != nil:
 		return fmt.Sprintf("the watcher is at version %d, the store at %d", w.version, version)
 	case len(w.entries) != len(stored):
 		return fmt.Sprintf("the watcher has %d people, the store %d", len(w.entries), len(stored))

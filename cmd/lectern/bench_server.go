@@ -150,6 +150,10 @@ type child struct {
 // launch starts a server on free ports, with its data and its log in a
 // folder, and returns once it is ready.
 func launch(ctx context.Context, folder string, environ []string) (*child, error) {
+	return launchBy(ctx, folder, environ, (*exec.Cmd).Start)
+}
+
+func launchBy(ctx context.Context, folder string, environ []string, start func(*exec.Cmd) error) (*child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -166,7 +170,7 @@ func launch(ctx context.Context, folder string, environ []string) (*child, error
 		"LECTERN_LISTEN=127.0.0.1:0", "LECTERN_OPS_LISTEN=127.0.0.1:0", "LECTERN_LOG_FORMAT=json",
 		"LECTERN_DATA=" + filepath.Join(folder, "data"),
 	}, environ...)
-	if err := command.Start(); err != nil {
+	if err := start(command); err != nil {
 		return nil, err
 	}
 	c.process = command.Process

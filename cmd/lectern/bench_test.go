@@ -131,7 +131,7 @@ func TestWatcherTakes(t *testing.T) {
 	offline := event(6, 7)
 	offline.Joined, offline.Offline = nil, []room.UserID{"bob"}
 	left := event(6, 8)
-	left.Joined, left.Left = nil, []struct{ User room.UserID }{{"ann"}}
+	left.Joined, left.Left = nil, []leaving{{User: "ann"}}
 	for name, test := range map[string]struct {
 		messages []rosterMessage
 		want     []seatEntry
@@ -175,7 +175,7 @@ func TestWatcherDiffers(t *testing.T) {
 	moved := ann
 	moved.Seat = 2
 	w := newWatcher(nil, "r")
-	w.put([]seatEntry{ann}, time.Now())
+	w.entries["ann"] = ann
 	w.version = 3
 	for name, stored := range map[string][]seatEntry{
 		"fewer": {}, "more": {ann, {User: "bob", Seat: 2}}, "another": {{User: "bob", Seat: 1}}, "changed": {moved},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -205,10 +204,7 @@ func (l *bereaved) check(behind time.Duration) {
 // checkLog looks for a command that was decided twice, and for a hole.
 func (c *cluster) checkLog(id room.ID) {
 	c.t.Helper()
-	entries, err := c.rooms.Entries(c.t.Context(), id, 0, math.MaxInt32)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	entries := c.log(id)
 	decided := map[room.CommandID]int64{}
 	for n, e := range entries {
 		if e.Version != int64(n)+1 {

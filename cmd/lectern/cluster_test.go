@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -43,13 +44,42 @@ func newCluster(t *testing.T, instances int, environ ...string) *cluster {
 // add starts one more instance.
 func (c *cluster) add(environ ...string) *instance {
 	c.t.Helper()
-	i := &instance{
-		t: c.t, folder: c.folder, shared: append(slices.Clip(c.environ), environ...),
-		loadTarget: &loadTarget{keys: c.target.keys, http: &http.Client{Timeout: patience}},
-	}
+	i := c.prepare(environ...)
 	i.start()
 	c.instances = append(c.instances, i)
 	return i
+}
+
+// wrongBy is how wrong the clock of a machine is that is wrong.
+const wrongBy = 10 * time.Minute
+
+// addWrong is add on a machine whose clock is ahead, or behind.
+func (c *cluster) addWrong(by time.Duration) *instance {
+	c.t.Helper()
+	i := c.prepare()
+	i.ahead = by
+	i.start()
+	c.instances = append(c.instances, i)
+	answer, err := http.Get(i.loadTarget.url.String() + "/healthz")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	answer.Body.Close()
+	shown, err := http.ParseTime(answer.Header.Get("Date"))
+	off := time.Until(shown)
+	c.t.Logf("the clock of an instance is %v ahead", off.Round(time.Second))
+	if err != nil || clocksCanBeWrong && (off-by).Abs() > patience {
+		c.t.Errorf("it was to be %v (%v)", by, err)
+	}
+	return i
+}
+
+// prepare makes one more instance, which is not started.
+func (c *cluster) prepare(environ ...string) *instance {
+	return &instance{
+		t: c.t, folder: c.folder, shared: append(slices.Clip(c.environ), environ...),
+		loadTarget: &loadTarget{keys: c.target.keys, http: &http.Client{Timeout: patience}},
+	}
 }
 
 // lose kills an instance.
@@ -99,10 +129,40 @@ func (c *cluster) truth(id room.ID) (entries []seatEntry, version int64) {
 	}
 	for _, p := range r.Roster() {
 		entries = append(entries, seatEntry{
-			User: p.User, Name: p.Name, State: p.State, Seat: p.Seat, Online: p.Online, Guest: p.Guest, JoinedAt: room.Stamp(p.JoinedAt),
+			User: p.User, Name: p.Name, State: p.State, Seat: p.Seat, Place: p.Place, Online: p.Online, Guest: p.Guest, JoinedAt: room.Stamp(p.JoinedAt),
 		})
 	}
 	return entries, r.Version
+}
+
+// log returns a room's log, as Postgres has it.
+func (c *cluster) log(id room.ID) []room.Entry {
+	c.t.Helper()
+	entries, err := c.rooms.Entries(c.t.Context(), id, 0, math.MaxInt32)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return entries
+}
+
+// A happening is an event and when its entry was decided.
+type happening struct {
+	room.Event
+	entered time.Time
+	version int64
+}
+
+// happened returns what a room's log has of what is meant.
+func (c *cluster) happened(id room.ID, meant func(room.Event) bool) (found []happening) {
+	c.t.Helper()
+	for _, e := range c.log(id) {
+		for _, event := range e.Events {
+			if meant(event) {
+				found = append(found, happening{event, e.At, e.Version})
+			}
+		}
+	}
+	return found
 }
 
 // converge waits until the instances and the watchers have what is true, and

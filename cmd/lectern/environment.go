@@ -87,7 +87,7 @@ func (e *environment) secret(name string) (string, error) {
 
 // knownNames are the variables that mean something.
 func knownNames(flags []*kong.Flag) []string {
-	names := []string{signingKeys, signingKeys + "_FILE", encryptionKeys, encryptionKeys + "_FILE"}
+	names := []string{signingKeys, signingKeys + "_FILE", encryptionKeys, encryptionKeys + "_FILE", ownPassport, ownPassport + "_FILE"}
 	for _, flag := range flags {
 		if isSetting(flag) {
 			names = append(names, environmentName(flag.Name))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,8 @@ type instance struct {
 	t      *testing.T
 	folder string
 	key    room.Key
-	shared []string // the environment of instances that share their rooms
+	shared []string      // the environment of instances that share their rooms
+	ahead  time.Duration // of the true time, where the machine's clock is wrong
 	*loadTarget
 	*child
 }
@@ -64,7 +66,11 @@ func startInstance(t *testing.T) *instance {
 // start runs a server on the folder, as it is.
 func (i *instance) start() {
 	i.t.Helper()
-	child, err := launch(i.t.Context(), i.folder, i.environ())
+	start := (*exec.Cmd).Start
+	if i.ahead != 0 {
+		start = func(c *exec.Cmd) error { return startAhead(c, i.ahead) }
+	}
+	child, err := launchBy(i.t.Context(), i.folder, i.environ(), start)
 	if err != nil {
 		i.t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/term"
 )
 
 func main() {
@@ -34,6 +35,10 @@ type commandLine struct {
 	Migrate  migrateCommand   `cmd:"" help:"Bring the store's schema up to this program's."`
 	Passport passportCommand  `cmd:"" help:"Make a passport, or say what is wrong with one."`
 	Keys     keysCommand      `cmd:"" help:"Make a signing and an encryption key, ready to paste."`
+	Watch    watchCommand     `cmd:"" help:"Show a room's live roster."`
+	Why      whyCommand       `cmd:"" help:"Tell what happened to one person."`
+	Export   exportCommand    `cmd:"" help:"Write a room's attendance record."`
+	Erase    eraseCommand     `cmd:"" help:"Take a person's name and id out of the store."`
 	Bench    benchCommand     `cmd:"" help:"Put a server under load, and check that it keeps its promises."`
 	Version  versionCommand   `cmd:"" help:"Print the program's version."`
 	Flag     kong.VersionFlag `name:"version" help:"Print the program's version."`
@@ -110,13 +115,11 @@ func newLogger(w io.Writer, c *config) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// isTerminal tells whether a person is at the other end of what a program
+// reads or writes.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // closing adds the error of closing what was opened to that of its use.

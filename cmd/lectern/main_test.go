@@ -37,7 +37,10 @@ func must(t *testing.T, environ []string, stdin string, args ...string) string {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"passport", "--help"}, {"migrate", "--help"}, {"keys", "--help"}} {
+	for _, args := range [][]string{
+		{"--help"}, {"passport", "--help"}, {"migrate", "--help"}, {"keys", "--help"},
+		{"watch", "--help"}, {"why", "--help"}, {"export", "--help"}, {"erase", "--help"},
+	} {
 		if out := must(t, nil, "", args...); !strings.Contains(out, "$LECTERN_LISTEN") {
 			t.Errorf("lectern %q does not name the settings:\n%s", args, out)
 		}

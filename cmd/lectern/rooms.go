@@ -34,6 +34,12 @@ type rooms interface {
 	Migrate(ctx context.Context) error
 	// Pending returns the names of the migrations that Migrate would carry out.
 	Pending(ctx context.Context) ([]string, error)
+	// Erase takes a person's id and name out of all closed rooms. If it fails,
+	// what it has done so far stays.
+	Erase(ctx context.Context, user room.UserID) (room.Erasure, error)
+	// Prune deletes rooms that were closed before the given time, at most
+	// limit, and returns how many.
+	Prune(ctx context.Context, closedBefore time.Time, limit int) (int, error)
 }
 
 // A carrier carries commands and entries between instances.

@@ -175,6 +175,12 @@ func (s *server) run(ctx context.Context) error {
 	if s.redis != nil {
 		parts.Go(func() error { return s.redis.Run(deciding) })
 	}
+	if s.retention > 0 {
+		parts.Go(func() error {
+			s.forget(ctx)
+			return nil
+		})
+	}
 	if s.jwks != "" {
 		parts.Go(func() error {
 			refreshJWKS(ctx, s.keys, s.jwks, s.log)

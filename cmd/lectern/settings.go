@@ -40,12 +40,12 @@ type settings struct {
 	CodeGuesses         string `default:"5,300" help:"Wrong join codes a minute: a person, an address."`
 	RoomsPerInstructor  string `default:"1" help:"Rooms that one instructor may have scheduled or open."`
 	Drain               string `default:"20s" help:"Time to leave after SIGTERM."`
+	Retention           string `default:"0" help:"How long closed rooms are kept, as 8760h; 0: for ever."`
 	LogFormat           string `placeholder:"FORMAT" help:"text or json; default: text on a terminal."`
 	LogLevel            string `default:"info" help:"debug, info, warn or error."`
 
-	// Of other versions: what they ask for would not be done.
+	// Of other versions: what it asks for would not be done.
 	AcceptRate string `hidden:""`
-	Retention  string `hidden:""`
 }
 
 // The settings that are secret.
@@ -72,6 +72,7 @@ type config struct {
 	// codeGuesses are those of a person and of an address, a minute.
 	codeGuesses [2]int
 	drain       time.Duration
+	retention   time.Duration // 0: for ever
 
 	logFormat string
 	logLevel  slog.Level
@@ -95,6 +96,7 @@ func (s *settings) check(e environment) (*config, error) {
 		socketsPerAddress:  r.number("sockets-per-address", s.SocketsPerAddress, 0),
 		roomsPerInstructor: r.number("rooms-per-instructor", s.RoomsPerInstructor, 1),
 		drain:              r.duration("drain", s.Drain),
+		retention:          r.retention("retention", s.Retention),
 		logFormat:          r.oneOf("log-format", s.LogFormat, "", "text", "json"),
 	}
 	if s.OpsListen != "" {
@@ -113,7 +115,6 @@ func (s *settings) check(e environment) (*config, error) {
 	}
 	c.guests = r.boolean("guests", cmp.Or(s.Guests, strconv.FormatBool(c.embedded())))
 	r.absent("accept-rate", s.AcceptRate, "accepts sockets as they come")
-	r.absent("retention", s.Retention, "keeps rooms for ever")
 	if c.instance == "" {
 		c.instance = room.InstanceID(strings.ToLower(room.NewToken()))
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -56,6 +57,11 @@ func TestWhereSettingsComeFrom(t *testing.T) {
 	if c.opsListen != "" || c.drain.String() != "7s" || c.instance != "from-environment" || c.codeGuesses != [2]int{7, 70} ||
 		c.guests || !c.keys.EncryptionRequired || c.publicURL != "https://lectern.example.org" {
 		t.Errorf("settings: %+v", c)
+	}
+	for text, want := range map[string]time.Duration{"0": 0, "0s": 0, "1h": time.Hour, "8760h": 365 * 24 * time.Hour} {
+		if c, _, err := read(t, []string{"LECTERN_RETENTION=" + text}); err != nil || c.retention != want {
+			t.Errorf("a retention of %s: %v, %v", text, c.retention, err)
+		}
 	}
 	if c, _, err := read(t, nil, "--ops-listen="); err != nil || c.opsListen != "" {
 		t.Errorf("empty flag: %+v, %v", c, err)
@@ -111,7 +117,9 @@ func TestWrongSettings(t *testing.T) {
 		"Redis alone":        {"LECTERN_REDIS_URL=redis://:secret@h", "LECTERN_REDIS_URL (--redis-url) is \"set\": accepted is a URL only beside LECTERN_POSTGRES_URL"},
 		"Redis, prefix":      {"LECTERN_REDIS_PREFIX=a b", `LECTERN_REDIS_PREFIX (--redis-prefix) is "a b": accepted is 1 to 64 letters`},
 		"accept rate":        {"LECTERN_ACCEPT_RATE=100", "LECTERN_ACCEPT_RATE (--accept-rate) is \"set\": accepted is nothing"},
-		"retention":          {"LECTERN_RETENTION=8760h", "LECTERN_RETENTION (--retention) is \"set\": accepted is nothing"},
+		"retention":          {"LECTERN_RETENTION=10m", `LECTERN_RETENTION (--retention) is "10m": accepted is 0, for ever, or a duration of an hour or more`},
+		"retention, words":   {"LECTERN_RETENTION=a year", "such as 8760h"},
+		"retention, past":    {"LECTERN_RETENTION=-2h", "an hour or more"},
 		"keys":               {signingKeys + "=" + short, `LECTERN_PASSPORT_KEYS: key "hidden" has 18 bytes`},
 		"encryption keys":    {encryptionKeys + "=" + short, "; each key has exactly 32 bytes"},
 		"keys, file":         {signingKeys + "_FILE=" + file("short", short+"\n"), `LECTERN_PASSPORT_KEYS: key "hidden" has 18 bytes`},
@@ -220,7 +228,7 @@ func TestSecretsAreNoFlags(t *testing.T) {
 }
 
 func TestUnknownVariables(t *testing.T) {
-	_, e, err := read(t, []string{"LECTERN_LISTENS=x", "LECTERN_PASSPORT_KEY=x", "LECTERN_PASSPORT_KEYS_FILES=x", "LECTERN_DRAIN=1s", "LECTURE=x"})
+	_, e, err := read(t, []string{"LECTERN_LISTENS=x", "LECTERN_PASSPORT_KEY=x", "LECTERN_PASSPORT_KEYS_FILES=x", "LECTERN_DRAIN=1s", ownPassport + "=x", "LECTURE=x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +254,7 @@ func FuzzSettings(f *testing.F) {
 		s := settings{
 			Listen: value, OpsListen: value, PublicURL: value, Instance: value, PassportJWKS: value, PassportEncrypted: value, Guests: value,
 			Hosts: value, Origins: value, TrustedProxies: value, SocketsPerPerson: value, SocketsPerAddress: value, CodeGuesses: value,
-			RoomsPerInstructor: value, Drain: value, LogFormat: value, LogLevel: value,
+			RoomsPerInstructor: value, Drain: value, Retention: value, LogFormat: value, LogLevel: value,
 			PostgresURL: value, PostgresConnections: value, RedisURL: value, RedisPrefix: value,
 		}
 		c, err := s.check(newEnvironment([]string{
