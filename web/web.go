@@ -60,7 +60,7 @@ func Handler(c Config) (http.Handler, error) {
 	lost.status = http.StatusNotFound
 
 	s := &site{routes: http.NewServeMux(), lost: &lost}
-	for _, route := range []string{"/{$}", "/j/{code}", "/room/{id}", "/teach", "/teach/{room_id}"} {
+	for _, route := range []string{"/{$}", "/j/{code}", "/room/{id}", "/teach", "/teach/{room_id}", "/teach/{room_id}/record"} {
 		s.routes.Handle(route, app)
 	}
 	s.routes.Handle("/", s.lost)

@@ -1,9 +1,8 @@
-import { useEffect, useRef } from "preact/hooks";
-import type uPlot from "uplot";
-import { useLoaded, useWords } from "./state";
-
-/** The largest part of a desk; the page stands before it is there. */
-const loadPlot = () => import("uplot");
+import { useMemo, useState } from "preact/hooks";
+import { TimeAxis } from "./axis";
+import { share, ticks, useMoments } from "./span";
+import type { Range } from "./span";
+import { useWords } from "./state";
 
 export interface Point {
   at: number;
@@ -11,76 +10,172 @@ export interface Point {
   online: number;
 }
 
-/** Seats taken and people online over time; the last point is now. */
-export function Chart({ points, capacity }: { points: readonly Point[]; capacity: number }) {
-  const { t, time, number } = useWords();
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
+/** The box that is drawn in, stretched to whatever room there is. */
+const width = 1000;
+const height = 100;
+/** So many lines across, so that the eye can count. */
+const lines = 4;
+/** A key moves the reader by this share of the time, or by this many of those. */
+const keyStep = 1 / 60;
+const pageSteps = 10;
+
+/** Seats taken and people online over time, up to `to` or to the last point. */
+export function Chart({ points, capacity, to }: { points: readonly Point[]; capacity: number; to?: number }) {
+  const { t, number } = useWords();
   const last = points[points.length - 1];
-  const library = useLoaded(loadPlot)?.default;
-
-  useEffect(() => {
-    const element = box.current!;
-    if (!library) return;
-    const draw = () => {
-      plot.current?.destroy();
-      plot.current = new library(looks(library, element, t.desk, time), columns(points), element);
-    };
-    draw();
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", draw);
-    const resize = new ResizeObserver(() => plot.current?.setSize(sizeOf(element)));
-    resize.observe(element);
-    return () => {
-      dark.removeEventListener("change", draw);
-      resize.disconnect();
-      plot.current?.destroy();
-      plot.current = null;
-    };
-  }, [library, t]);
-  useEffect(() => plot.current?.setData(columns(points)), [points, points.length, last?.at]);
-
-  const label = last ? `${t.desk.chart}: ${t.seat.taken(number(last.taken), number(capacity))}, ${t.seat.online(number(last.online))}` : t.desk.chart;
+  const range = { from: points[0]?.at ?? 0, to: Math.max(to ?? 0, last?.at ?? 0) };
+  const [reading, setReading] = useState<number | null>(null);
+  const read = reading === null ? null : pointAt(points, reading);
+  const { second } = useMoments(range);
+  const say = (point: Point) => `${t.desk.chartTaken} ${number(point.taken)}, ${t.desk.chartOnline} ${number(point.online)}`;
   return (
     <figure class="chart" id="chart" data-points={points.length}>
       <figcaption>
         <span class="key taken">{t.desk.chartTaken}</span>
         <span class="key online">{t.desk.chartOnline}</span>
+        {read && (
+          <output id="chart-reading">
+            {second(reading!)} · {say(read)}
+          </output>
+        )}
       </figcaption>
-      <div class="plot" ref={box} role="img" aria-label={label} />
+      {last && (
+        <>
+          <p class="unseen" id="chart-summary">
+            {summary(points, t.record.chart, second, number, capacity)}
+          </p>
+          <Reader range={range} at={reading} text={read ? `${second(reading!)}: ${say(read)}` : say(last)} onRead={setReading}>
+            <Plot points={points} range={range} />
+          </Reader>
+          <TimeAxis range={range} />
+        </>
+      )}
     </figure>
   );
 }
 
-/** In seconds: nothing finer than the minutes that the axis shows. */
-const timeSteps = [60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
-
-function columns(points: readonly Point[]): uPlot.AlignedData {
-  return [points.map((p) => p.at / 1000), points.map((p) => p.taken), points.map((p) => p.online)];
+/** What the chart shows, for those who do not see it. */
+function summary(
+  points: readonly Point[],
+  say: (facts: { from: string; to: string; taken: string; takenAt: string; online: string; onlineAt: string; capacity: string }) => string,
+  second: (at: number) => string,
+  number: (n: number) => string,
+  capacity: number,
+): string {
+  const most = (of: "taken" | "online") => points.reduce((best, point) => (point[of] > best[of] ? point : best));
+  const [taken, online] = [most("taken"), most("online")];
+  return say({
+    from: second(points[0]!.at),
+    to: second(points[points.length - 1]!.at),
+    taken: number(taken.taken),
+    takenAt: second(taken.at),
+    online: number(online.online),
+    onlineAt: second(online.at),
+    capacity: number(capacity),
+  });
 }
 
-const sizeOf = (element: HTMLElement) => ({ width: element.clientWidth, height: element.clientHeight });
-
-function looks(library: typeof uPlot, element: HTMLElement, words: { chartTaken: string; chartOnline: string }, time: (at: number) => string): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
-  const font = `11px ${style.fontFamily}`;
-  const axis: uPlot.Axis = { stroke: colour("--muted"), font, ticks: { show: false }, grid: { stroke: colour("--line"), width: 1 } };
-  const stepped = library.paths.stepped!({ align: 1 });
-  return {
-    ...sizeOf(element),
-    padding: [8, 18, 0, 0],
-    legend: { show: false },
-    cursor: { show: false },
-    scales: { y: { range: (_, _min, max) => [0, Math.max(4, Math.ceil(max * 1.1))] } },
-    axes: [
-      { ...axis, grid: { show: false }, space: 64, size: 24, incrs: timeSteps, values: (_, ticks) => ticks.map((tick) => time(tick * 1000)) },
-      { ...axis, size: 36, space: 32, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000] },
-    ],
-    series: [
-      {},
-      { label: words.chartTaken, stroke: colour("--muted"), width: 1.5, paths: stepped, points: { show: false } },
-      { label: words.chartOnline, stroke: colour("--accent"), fill: colour("--accent-wash"), width: 2, paths: stepped, points: { show: false } },
-    ],
+/** Follows the pointer or the keys, and tells which moment is looked at. */
+function Reader(props: { range: Range; at: number | null; text: string; onRead(at: number | null): void; children: preact.ComponentChildren }) {
+  const { t } = useWords();
+  const { from, to } = props.range;
+  const clamp = (at: number) => Math.min(to, Math.max(from, at));
+  const point = (event: PointerEvent & { currentTarget: HTMLElement }) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    props.onRead(clamp(from + ((event.clientX - box.left) / box.width) * (to - from)));
   };
+  const press = (event: KeyboardEvent) => {
+    const step = (to - from) * keyStep;
+    const at = props.at ?? to;
+    const moved: { [key: string]: number } = {
+      ArrowLeft: at - step,
+      ArrowRight: at + step,
+      PageDown: at - step * pageSteps,
+      PageUp: at + step * pageSteps,
+      Home: from,
+      End: to,
+    };
+    if (moved[event.key] === undefined) return;
+    event.preventDefault();
+    props.onRead(clamp(moved[event.key]!));
+  };
+  return (
+    <div
+      class="plot"
+      id="chart-plot"
+      role="slider"
+      tabIndex={0}
+      aria-label={t.desk.chart}
+      aria-describedby="chart-summary"
+      aria-valuemin={0}
+      aria-valuemax={Math.round((to - from) / 1000)}
+      aria-valuenow={Math.round(((props.at ?? to) - from) / 1000)}
+      aria-valuetext={props.text}
+      onPointerMove={point}
+      onPointerDown={point}
+      onPointerLeave={(event) => event.pointerType === "mouse" && props.onRead(null)}
+      onKeyDown={press}
+      onBlur={() => props.onRead(null)}
+    >
+      {props.children}
+      {props.at !== null && <div class="reading" style={{ left: share(props.at, props.range) + "%" }} />}
+    </div>
+  );
+}
+
+function Plot({ points, range }: { points: readonly Point[]; range: Range }) {
+  const { number } = useWords();
+  const { top, at } = scale(points.reduce((most, point) => Math.max(most, point.taken, point.online), 0));
+  const y = (count: number) => height - (count / top) * height;
+  const drawn = useMemo(() => ({ taken: stepped(points, "taken", range, y), online: stepped(points, "online", range, y) }), [points, range.to, top]);
+  const marks = ticks(range, lines + 2, new Date(range.from).getTimezoneOffset()).at;
+  return (
+    <>
+      <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
+        {at.map((count) => (
+          <path key={count} class="line" d={`M0 ${y(count)}H${width}`} />
+        ))}
+        {marks.map((mark) => (
+          <path key={mark} class="line" d={`M${(share(mark, range) / 100) * width} 0V${height}`} />
+        ))}
+        <path class="under" d={`${drawn.online}V${height}H0Z`} />
+        <path class="taken" d={drawn.taken} />
+        <path class="online" d={drawn.online} />
+      </svg>
+      <div class="counts" aria-hidden="true">
+        {at.map((count) => (
+          <span key={count} style={{ top: y(count) + "%" }}>
+            {number(count)}
+          </span>
+        ))}
+      </div>
+    </>
+  );
+}
+
+/** A line that stays where it is until the next point. */
+function stepped(points: readonly Point[], of: "taken" | "online", range: Range, y: (count: number) => number): string {
+  const x = (at: number) => ((share(at, range) / 100) * width).toFixed(2);
+  const [first, ...rest] = points;
+  return `M0 ${y(first![of])}` + rest.map((point) => `H${x(point.at)}V${y(point[of]).toFixed(2)}`).join("") + `H${width}`;
+}
+
+/** Round counts for the lines across, and the one at the top. */
+export function scale(most: number): { top: number; at: number[] } {
+  const least = Math.max(4, most) / lines;
+  const ten = 10 ** Math.floor(Math.log10(least));
+  const step = [1, 2, 5, 10].map((n) => n * ten).find((n) => n >= least)!;
+  const top = step * Math.ceil(Math.max(4, most) / step);
+  return { top, at: Array.from({ length: top / step + 1 }, (_, i) => i * step) };
+}
+
+/** What held at a moment: the last point that is not after it. */
+export function pointAt(points: readonly Point[], at: number): Point | null {
+  let [low, high] = [0, points.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle]!.at <= at) low = middle + 1;
+    else high = middle;
+  }
+  return points[Math.max(0, low - 1)] ?? null;
 }

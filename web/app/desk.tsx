@@ -1,16 +1,21 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { LecternError, Room } from "../client";
 import { Chart } from "./chart";
 import { Downloads } from "./downloads";
-import { ConnectionNote, Dialog, Fill, Link, Notice, Trouble, Waiting } from "./parts";
+import { Title } from "./inplace";
+import { LinePanel, useLine } from "./line";
+import { ConnectionNote, Fill, Link, Notice, Trouble, Waiting } from "./parts";
 import { Projector } from "./projector";
 import { QrCode } from "./qr";
-import { Record } from "./record";
-import { RosterPanel } from "./rosterpanel";
+import { firstLook, RosterPanel } from "./rosterpanel";
+import { ClosingSoon, StartCard } from "./schedule";
 import { joinLink, showCode } from "./session";
-import { CodeRenewal, Settings, Title } from "./settings";
-import { useChanges, useTitle, useWords } from "./state";
+import { CodeRenewal, Settings } from "./settings";
+import { Help, useShortcuts } from "./shortcuts";
+import { useChanges, useLoaded, useTitle, useWords } from "./state";
 import { WatchedRoom } from "./watchroom";
+
+const loadRecord = () => import("./record");
 
 /** The instructor's desk in one room. */
 export function Desk({ id }: { id: string }) {
@@ -25,7 +30,8 @@ export function Desk({ id }: { id: string }) {
 
   const room = watched?.roster.room;
   const connection = watched?.lectern.connection;
-  useTitle(room?.title ?? t.rooms.pageTitle);
+  const pending = room?.status === "open" ? watched!.roster.counts.pending : 0;
+  useTitle((pending > 0 ? `(${pending}) ` : "") + (room?.title ?? t.rooms.pageTitle));
   if (connection?.name === "stopped" && room?.status !== "closed") {
     return (
       <main id="main" class="narrow">
@@ -52,17 +58,39 @@ export function Desk({ id }: { id: string }) {
       </main>
     );
   }
-  if (room.status === "closed" || watched.roster.state === "closed") return <Record room={room} />;
+  if (room.status === "closed" || watched.roster.state === "closed") return <Closed room={room} />;
   return <OpenDesk watched={watched} room={room} />;
 }
 
+function Closed({ room }: { room: Room }) {
+  const { t } = useWords();
+  const page = useLoaded(loadRecord);
+  return page ? (
+    <page.Record id={room.id} room={room} />
+  ) : (
+    <main id="main" class="narrow">
+      <Waiting text={t.loading} />
+    </main>
+  );
+}
+
 function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
-  const { t, time } = useWords();
+  const { t, moment } = useWords();
   const [projecting, setProjecting] = useState(false);
   const [helping, setHelping] = useState(false);
+  const [look, setLook] = useState(firstLook);
   const [error, setError] = useState<LecternError | null>(null);
+  const line = useLine(watched);
   const code = room.code ?? "";
+  const scheduled = room.status === "scheduled";
+  const start = () => {
+    setError(null);
+    if (scheduled) watched.ask("start", {}).catch(setError);
+  };
   useShortcuts({
+    a: () => line.admit(line.pending[0]),
+    "shift+a": line.admitAll,
+    s: start,
     f: () => setProjecting(true),
     l: () => void watched.ask("update", { options: { locked: !room.options.locked } }).catch(setError),
     c: () => document.getElementById("copy-link")?.click(),
@@ -79,8 +107,9 @@ function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
             </p>
             <Title watched={watched} room={room} />
             <p class="facts">
-              {room.opened_at && <span>{t.desk.openedAt(time(room.opened_at))}</span>}
-              {room.closes_at && <span>{t.desk.closesAt(time(room.closes_at))}</span>}
+              {scheduled && <span class="pill scheduled">{t.rooms.status.scheduled}</span>}
+              {room.opened_at && <span>{t.desk.openedAt(moment(room.opened_at))}</span>}
+              {room.closes_at && <span>{t.desk.closesAt(moment(room.closes_at))}</span>}
             </p>
           </div>
           <div class="desk-tools">
@@ -90,19 +119,35 @@ function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
             </button>
           </div>
         </header>
-        <Trouble error={error} id="desk-error" />
+        <Opened scheduled={scheduled} />
+        <ClosingSoon watched={watched} room={room} />
+        {!scheduled && <Trouble error={error} id="desk-error" />}
         <div class="desk-columns">
           <div class="desk-side">
             <CodeCard watched={watched} code={code} onProject={() => setProjecting(true)} />
-            <SeatsCard watched={watched} room={room} />
-            <Settings watched={watched} room={room} onError={setError} />
+            {scheduled ? <StartCard watched={watched} room={room} onStart={start} error={error} /> : <SeatsCard watched={watched} room={room} />}
           </div>
-          <RosterPanel watched={watched} room={room} />
+          <div class="desk-people">
+            <LinePanel line={line} room={room} query={look.query} />
+            <RosterPanel watched={watched} room={room} look={look} onLook={setLook} />
+          </div>
+          <Settings watched={watched} room={room} onError={setError} />
         </div>
       </main>
-      {projecting && <Projector room={room} counts={watched.roster.counts} onClose={() => setProjecting(false)} />}
+      {projecting && <Projector lectern={watched.lectern} room={room} counts={watched.roster.counts} onClose={() => setProjecting(false)} />}
       {helping && <Help onClose={() => setHelping(false)} />}
     </>
+  );
+}
+
+/** Tells that the room opened while it was looked at. */
+function Opened({ scheduled }: { scheduled: boolean }) {
+  const { t } = useWords();
+  const [was] = useState(scheduled);
+  return (
+    <p class="unseen" role="status" id="opened">
+      {was && !scheduled && t.schedule.started}
+    </p>
   );
 }
 
@@ -166,58 +211,7 @@ function SeatsCard({ watched, room }: { watched: WatchedRoom; room: Room }) {
       </div>
       <Fill taken={counts.taken} capacity={room.capacity} label={t.seat.taken(number(counts.taken), number(room.capacity))} />
       <Chart points={watched.points} capacity={room.capacity} />
-      <Downloads room={room} />
+      <Downloads room={room} linked />
     </section>
   );
-}
-
-function Help({ onClose }: { onClose(): void }) {
-  const { t } = useWords();
-  const keys: [string, string][] = [
-    ["F", t.desk.keys.project],
-    ["/", t.desk.keys.search],
-    ["L", t.desk.keys.lock],
-    ["C", t.desk.keys.copy],
-    ["↑ ↓", t.desk.keys.arrows],
-    ["Delete", t.desk.keys.remove],
-    ["?", t.desk.keys.help],
-  ];
-  return (
-    <Dialog id="help-dialog" title={t.desk.shortcuts} onClose={onClose}>
-      <dl class="keys">
-        {keys.map(([key, what]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
-      <div class="actions">
-        <button class="primary" onClick={onClose}>
-          {t.close}
-        </button>
-      </div>
-    </Dialog>
-  );
-}
-
-/** Single keys, for as long as nothing is being typed and no dialog is open. */
-function useShortcuts(keys: { [key: string]: () => void }): void {
-  const latest = useMemo(() => ({ keys }), []);
-  latest.keys = keys;
-  useEffect(() => {
-    const press = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      const typing = target.matches("input:not([type=checkbox]), textarea, select");
-      if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open], .projector")) return;
-      const act = latest.keys[event.key.toLowerCase()];
-      if (!act) return;
-      event.preventDefault();
-      act();
-    };
-    addEventListener("keydown", press);
-    return () => removeEventListener("keydown", press);
-  }, [latest]);
 }

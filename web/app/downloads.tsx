@@ -1,13 +1,13 @@
 import { useState } from "preact/hooks";
 import type { LecternError, Room } from "../client";
-import { Trouble } from "./parts";
+import { Link, Trouble } from "./parts";
 import { api } from "./session";
 import { useWords } from "./state";
 
-const formats = ["csv", "xlsx"] as const;
+const formats = ["csv", "xlsx", "json"] as const;
 
-/** The attendance record as files. They need the passport, so a plain link would not do. */
-export function Downloads({ room }: { room: Pick<Room, "id" | "title"> }) {
+/** The attendance record as files, and on a page of its own. Files need the passport, so a plain link would not do. */
+export function Downloads({ room, linked }: { room: Pick<Room, "id" | "title">; linked?: boolean }) {
   const { t } = useWords();
   const [error, setError] = useState<LecternError | null>(null);
   const fetchFile = (format: (typeof formats)[number]) => {
@@ -19,7 +19,13 @@ export function Downloads({ room }: { room: Pick<Room, "id" | "title"> }) {
   };
   return (
     <div class="downloads">
-      <span>{t.desk.download}</span>
+      {linked ? (
+        <Link href={`/teach/${room.id}/record`} id="open-record">
+          {t.record.title}
+        </Link>
+      ) : (
+        <span>{t.desk.download}</span>
+      )}
       {formats.map((format) => (
         <button key={format} class="quiet small" data-testid={"download-" + format} onClick={() => fetchFile(format)}>
           {format.toUpperCase()}

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { keyName } from "./shortcuts";
 
 export interface Column<Row> {
   id: string;
@@ -17,8 +18,10 @@ interface Props<Row> {
   columns: Column<Row>[];
   keyOf(row: Row): string;
   rowClass?(row: Row): string;
-  /** Delete on the active row. */
-  onDelete?(row: Row): void;
+  /** Keys on the active row, by their names; Delete stands for Backspace too. */
+  keys?: { [key: string]: (row: Row) => void };
+  /** Its height is that of its rows, up to what the stylesheet allows. */
+  fit?: boolean;
 }
 
 /** Must equal --row in the stylesheet. */
@@ -32,7 +35,7 @@ export function Grid<Row>(props: Props<Row>) {
   const box = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
-  const [active, setActive] = useState(0);
+  const [active, setActive] = useState({ index: 0, key: "" });
 
   useEffect(() => {
     const watch = new ResizeObserver(() => setHeight(box.current?.clientHeight ?? 600));
@@ -40,7 +43,8 @@ export function Grid<Row>(props: Props<Row>) {
     return () => watch.disconnect();
   }, []);
 
-  const current = Math.min(active, rows.length - 1);
+  const current = placeOf(active, rows, props.keyOf);
+  const activate = (index: number) => setActive({ index, key: rows[index] === undefined ? "" : props.keyOf(rows[index]) });
   const move = (to: number) => {
     const index = Math.max(0, Math.min(rows.length - 1, to));
     const element = box.current!;
@@ -48,7 +52,7 @@ export function Grid<Row>(props: Props<Row>) {
     const space = element.clientHeight - rowHeight;
     if (above < element.scrollTop) element.scrollTop = above;
     if (above + rowHeight > element.scrollTop + space) element.scrollTop = above + rowHeight - space;
-    setActive(index);
+    activate(index);
   };
   const onKey = (event: KeyboardEvent) => {
     if (event.target !== box.current) return;
@@ -64,8 +68,12 @@ export function Grid<Row>(props: Props<Row>) {
     const to = steps[event.key];
     const row = rows[current];
     if (to !== undefined) move(to);
-    else if (event.key === "Delete" && row !== undefined) props.onDelete?.(row);
-    else return;
+    else {
+      const name = event.key === "Backspace" ? "Delete" : keyName(event);
+      const act = event.ctrlKey || event.metaKey || event.altKey ? undefined : props.keys?.[name];
+      if (!act || row === undefined) return;
+      if (!event.repeat) act(row);
+    }
     event.preventDefault();
   };
 
@@ -83,6 +91,7 @@ export function Grid<Row>(props: Props<Row>) {
       aria-colcount={columns.length}
       aria-activedescendant={rows.length > 0 ? `${id}-row-${current}` : undefined}
       tabIndex={0}
+      style={props.fit ? { height: (rows.length + 1) * rowHeight + "px" } : undefined}
       onKeyDown={onKey}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
     >
@@ -102,7 +111,10 @@ export function Grid<Row>(props: Props<Row>) {
             aria-selected={first + i === current}
             data-key={props.keyOf(row)}
             style={{ top: (first + i) * rowHeight + "px" }}
-            onClick={() => setActive(first + i)}
+            onClick={() => {
+              activate(first + i);
+              box.current?.focus({ preventScroll: true }); // the row may go, and its button with the focus
+            }}
           >
             {columns.map((column) => (
               <div key={column.id} class={"cell " + column.id} role="gridcell">
@@ -114,6 +126,13 @@ export function Grid<Row>(props: Props<Row>) {
       </div>
     </div>
   );
+}
+
+/** The active row stays with its person while others come and go; where that one goes, the next is it. */
+function placeOf<Row>(active: { index: number; key: string }, rows: readonly Row[], keyOf: (row: Row) => string): number {
+  const there = rows[active.index];
+  const found = active.key === "" || (there !== undefined && keyOf(there) === active.key) ? active.index : rows.findIndex((row) => keyOf(row) === active.key);
+  return Math.min(found < 0 ? active.index : found, rows.length - 1);
 }
 
 function Head<Row>({ column, grid }: { column: Column<Row>; grid: string }) {

@@ -82,13 +82,14 @@ function CodeInput(props: { code: string; onChange(code: string): void; invalid:
 
 function Places({ me }: { me: Me }) {
   const { t } = useWords();
-  const place = me.places.find((place) => place.seat !== null);
+  const place = me.places.find((place) => place.seat !== null) ?? me.places[0];
   if (!place) return null;
+  const seated = place.seat !== null;
   return (
     <p class="card row" id="kept-place">
-      <span>{t.join.haveSeat(place.seat!)}</span>
+      <span>{seated ? t.join.haveSeat(place.seat!) : t.join.havePlace}</span>
       <Link href={"/room/" + place.room_id} class="button">
-        {t.join.backToSeat}
+        {seated ? t.join.backToSeat : t.join.backToPlace}
       </Link>
     </p>
   );

@@ -10,19 +10,22 @@ import type { Words } from "./state";
 import { Student } from "./student";
 import type { StudentRoute } from "./student";
 
-type Route = { page: "home" } | StudentRoute | { page: "rooms" } | { page: "desk"; id: string } | { page: "lost" };
+type TeachRoute = { page: "rooms" } | { page: "desk"; id: string } | { page: "record"; id: string };
+type Route = { page: "home" } | StudentRoute | TeachRoute | { page: "lost" };
 
 type Session = { state: "asking" } | { state: "expired" } | { state: "away" } | { state: "known"; me: Me | null };
 
 const loadRooms = () => import("./rooms");
 const loadDesk = () => import("./desk");
+const loadRecord = () => import("./record");
 const askAgainAfter = 3_000;
 
 function routeOf(path: string): Route {
-  const [, first = "", second, ...rest] = path.replace(/\/$/, "").split("/");
-  if (rest.length > 0) return { page: "lost" };
+  const [, first = "", second, third, ...rest] = path.replace(/\/$/, "").split("/");
+  const extra = first === "teach" && third === "record" ? rest : [third, ...rest];
+  if (extra.some((part) => part !== undefined)) return { page: "lost" };
   if (first === "" && second === undefined) return { page: "home" };
-  if (first === "teach") return second ? { page: "desk", id: decodeURIComponent(second) } : { page: "rooms" };
+  if (first === "teach") return second ? { page: third ? "record" : "desk", id: decodeURIComponent(second) } : { page: "rooms" };
   if (first === "j" && second) return { page: "join", code: cleanCode(decodeURIComponent(second)) };
   if (first === "room" && second) return { page: "room", id: decodeURIComponent(second) };
   return { page: "lost" };
@@ -145,9 +148,7 @@ function Page({ route, session, ask }: { route: Route; session: Session; ask(): 
     );
   }
   if (route.page === "home") return <Home me={me} />;
-  if (route.page === "rooms" || route.page === "desk") {
-    return <Teach me={me} room={route.page === "desk" ? route.id : null} />;
-  }
+  if (route.page === "rooms" || route.page === "desk" || route.page === "record") return <Teach me={me} route={route} />;
   return <Student route={route} me={me} onSignIn={ask} />;
 }
 
@@ -159,7 +160,7 @@ function Alone({ children }: { children: preact.ComponentChildren }) {
   );
 }
 
-function Teach({ me, room }: { me: Me | null; room: string | null }) {
+function Teach({ me, route }: { me: Me | null; route: TeachRoute }) {
   const { t } = useWords();
   if (me?.role !== "instructor") {
     const advice = me ? t.rooms.student : { title: t.rooms.signInTitle, next: t.rooms.signInNext };
@@ -173,7 +174,8 @@ function Teach({ me, room }: { me: Me | null; room: string | null }) {
       </Alone>
     );
   }
-  return room ? <DeskPage key={room} id={room} /> : <RoomsPage />;
+  if (route.page === "rooms") return <RoomsPage />;
+  return route.page === "desk" ? <DeskPage key={route.id} id={route.id} /> : <RecordPage key={route.id} id={route.id} />;
 }
 
 function RoomsPage() {
@@ -184,6 +186,11 @@ function RoomsPage() {
 function DeskPage({ id }: { id: string }) {
   const page = useLoaded(loadDesk);
   return page ? <page.Desk id={id} /> : <Loading />;
+}
+
+function RecordPage({ id }: { id: string }) {
+  const page = useLoaded(loadRecord);
+  return page ? <page.Record id={id} /> : <Loading />;
 }
 
 function Loading() {

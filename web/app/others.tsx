@@ -13,7 +13,7 @@ export function Others({ lectern, room }: { lectern: Lectern; room: string }) {
   const { t, number } = useWords();
   const [roster, setRoster] = useState<Roster | null>(null);
   const subscribe = useMemo(() => roster && ((fn: () => void) => roster.subscribe(fn)), [roster]);
-  const people = useMemo(() => new People(), [roster]);
+  const people = useMemo(() => new People("seated"), [roster]);
   useChanges(subscribe ?? undefined);
   useEffect(() => {
     const watching = new Roster(lectern, room);

@@ -65,8 +65,9 @@ export function useHeading() {
 }
 
 /** What is wrong, beside what it is wrong with. */
-export function Trouble({ error, id = "error" }: { error: LecternError | null; id?: string }) {
-  const advice = useAdvice(error);
+export function Trouble({ error, id = "error", say }: { error: LecternError | null; id?: string; say?: Advice | null }) {
+  const usual = useAdvice(error);
+  const advice = error && (say ?? usual);
   return (
     <div class="trouble" id={id} role="alert" data-code={error?.code}>
       {advice && (
@@ -79,14 +80,15 @@ export function Trouble({ error, id = "error" }: { error: LecternError | null; i
 }
 
 export function useAdvice(error: LecternError | null): Advice | null {
-  const { t, time, day } = useWords();
+  const { t, when } = useWords();
   if (!error) return null;
   const { code, body } = error;
   if (code === "forbidden" && body.field === "guests") return t.noGuestsHere;
   if (code === "forbidden" && body.field === "role") return t.notStudent;
+  if (code === "conflict" && body.field === "starts_at") return t.schedule.hasStarted;
   const advice = t.errors[code] ?? t.errors.internal;
   if (code === "not_started" && body.starts_at) {
-    return { ...advice, next: `${day(body.starts_at)} ${time(body.starts_at)}` };
+    return { ...advice, next: t.schedule.early(when(body.starts_at)) };
   }
   return body.incident ? { ...advice, next: `${advice.next} (${body.incident})` } : advice;
 }

@@ -1,4 +1,5 @@
-import type { Entry, Roster } from "../client";
+import { inOrder } from "../client";
+import type { Entry, PlaceState, Roster } from "../client";
 
 export type SortBy = "seat" | "name" | "joined" | "online";
 export type Filter = "all" | "online" | "offline";
@@ -11,20 +12,22 @@ export interface Look {
 }
 
 const names = new Intl.Collator(undefined, { numeric: true });
-const stateOrder = { seated: 2, waiting: 1, pending: 0 };
 
 /** What People reads of a roster. */
 type Source = Pick<Roster, "entries" | "version" | "membership">;
 
 /**
- * A roster in the order in which it is looked at. It sorts only when someone
- * came or went, from the last order on: sorting what is almost sorted takes
- * one pass, so ten thousand names stay in order while people come and go.
+ * Those of a roster who are seated, wait or are pending, in the order in which
+ * they are looked at. It sorts only when someone came or went, from the last
+ * order on: sorting what is almost sorted takes one pass, so ten thousand names
+ * stay in order while people come and go.
  */
 export class People {
   private order: Entry[] = [];
   private key = "";
   private sortedBy = "";
+
+  constructor(private readonly state: PlaceState) {}
 
   rows(roster: Source, look: Look): Entry[] {
     const sorted = this.sorted(roster, look);
@@ -37,14 +40,15 @@ export class People {
     );
   }
 
-  private sorted({ entries, version, membership }: Source, look: Look): Entry[] {
+  /** Everyone, as sorted for a look. */
+  sorted({ entries, version, membership }: Source, look: Look): Entry[] {
     const sortedBy = look.by + look.down;
     const key = `${sortedBy} ${membership} ${look.by === "online" ? version : ""}`;
     if (key === this.key) return this.order;
     const before = sortedBy === this.sortedBy ? this.order : [];
     const known = new Set(before.map((entry) => entry.user));
-    const kept = before.map((entry) => entries.get(entry.user)).filter((entry) => entry !== undefined);
-    const rows = kept.concat([...entries.values()].filter((entry) => !known.has(entry.user)));
+    const kept = before.map((entry) => entries.get(entry.user)).filter((entry) => entry?.state === this.state) as Entry[];
+    const rows = kept.concat([...entries.values()].filter((entry) => entry.state === this.state && !known.has(entry.user)));
     const compare = comparing(look.by);
     rows.sort(look.down ? (a, b) => compare(b, a) : compare);
     this.order = rows;
@@ -57,17 +61,12 @@ export class People {
 function comparing(by: SortBy): (a: Entry, b: Entry) => number {
   switch (by) {
     case "seat":
-      return bySeat;
+      return inOrder;
     case "name":
-      return (a, b) => names.compare(a.name, b.name) || bySeat(a, b);
+      return (a, b) => names.compare(a.name, b.name) || inOrder(a, b);
     case "joined":
-      return (a, b) => (a.joined_at < b.joined_at ? -1 : a.joined_at > b.joined_at ? 1 : bySeat(a, b));
+      return (a, b) => (a.joined_at < b.joined_at ? -1 : a.joined_at > b.joined_at ? 1 : inOrder(a, b));
     case "online":
-      return (a, b) => Number(a.online) - Number(b.online) || bySeat(a, b);
+      return (a, b) => Number(a.online) - Number(b.online) || inOrder(a, b);
   }
-}
-
-/** Whoever waits for something comes first: the instructor may have to act. */
-function bySeat(a: Entry, b: Entry): number {
-  return stateOrder[a.state] - stateOrder[b.state] || (a.seat ?? 0) - (b.seat ?? 0) || (a.place ?? 0) - (b.place ?? 0);
 }

@@ -1,13 +1,14 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { Counts, Room } from "../client";
+import type { Counts, Lectern, Room } from "../client";
+import { clockOf, spanOf } from "./clock";
 import { Fill } from "./parts";
 import { QrCode } from "./qr";
 import { joinLink, showCode } from "./session";
-import { useWords } from "./state";
+import { useCountdown, useWords } from "./state";
 
 /** What the back row reads: the code, the way in, and how full it is. */
-export function Projector({ room, counts, onClose }: { room: Room; counts: Counts; onClose(): void }) {
-  const { t, number } = useWords();
+export function Projector({ lectern, room, counts, onClose }: { lectern: Lectern; room: Room; counts: Counts; onClose(): void }) {
+  const { t } = useWords();
   const box = useRef<HTMLDivElement>(null);
   const link = joinLink(room.code ?? "");
   useFullScreen(box, onClose);
@@ -35,13 +36,35 @@ export function Projector({ room, counts, onClose }: { room: Room; counts: Count
           <figcaption>{t.desk.scan}</figcaption>
         </figure>
       </div>
-      <div class="projector-foot">
-        <p class="projector-count">
-          <strong id="projector-taken">{number(counts.taken)}</strong> {t.desk.ofSeats(number(room.capacity))}
-        </p>
-        <p>{t.desk.free(number(Math.max(0, room.capacity - counts.taken)))}</p>
-        <Fill taken={counts.taken} capacity={room.capacity} label={t.seat.taken(number(counts.taken), number(room.capacity))} />
-      </div>
+      {room.status === "scheduled" ? <StartsIn lectern={lectern} room={room} /> : <HowFull room={room} counts={counts} />}
+    </div>
+  );
+}
+
+function HowFull({ room, counts }: { room: Room; counts: Counts }) {
+  const { t, number } = useWords();
+  const free = Math.max(0, room.capacity - counts.taken);
+  return (
+    <div class="projector-foot">
+      <p class="projector-count">
+        <strong id="projector-taken">{number(counts.taken)}</strong> {t.desk.ofSeats(number(room.capacity))}
+      </p>
+      <p>{free === 0 && counts.waiting > 0 ? t.line.waitingCount(number(counts.waiting)) : t.desk.free(number(free))}</p>
+      <Fill taken={counts.taken} capacity={room.capacity} label={t.seat.taken(number(counts.taken), number(room.capacity))} />
+    </div>
+  );
+}
+
+function StartsIn({ lectern, room }: { lectern: Lectern; room: Room }) {
+  const { t, when } = useWords();
+  const startsAt = room.options.starts_at ?? new Date().toISOString();
+  const seconds = useCountdown(lectern.localTime(startsAt));
+  return (
+    <div class="projector-foot">
+      <p class="projector-count">{t.schedule.early(when(startsAt))}</p>
+      <p>
+        <strong>{seconds < 3600 ? clockOf(seconds) : t.schedule.span(spanOf(seconds * 1000))}</strong>
+      </p>
     </div>
   );
 }

@@ -1,109 +1,139 @@
-import { useEffect, useState } from "preact/hooks";
-import type { Attendance, LecternError, Person, Room } from "../client";
+import { useMemo, useState } from "preact/hooks";
+import type { AttendanceRecord, Person, Room } from "../client";
+import { summaryOf } from "./attendees";
+import type { Summary } from "./attendees";
+import { AttendeesPanel, useLook } from "./attendeespanel";
 import { Chart } from "./chart";
+import { CorrectionEditor } from "./correction";
 import { Downloads } from "./downloads";
-import { Grid } from "./grid";
-import { Link, Trouble, Waiting } from "./parts";
-import { api } from "./session";
+import { Link, Notice, Trouble, Waiting } from "./parts";
+import { PersonPanel } from "./person";
+import { PolicyCard } from "./policy";
+import { usePrinted } from "./printed";
+import { useShortcuts } from "./shortcuts";
+import { hms } from "./span";
 import { useTitle, useWords } from "./state";
+import { rangeOf, useRecord } from "./userecord";
+import type { LoadedRecord } from "./userecord";
 
-/** What is kept of a closed room. */
-export function Record({ room }: { room: Room }) {
-  const { t, day, time } = useWords();
-  const [record, setRecord] = useState<Attendance | null>(null);
-  const [error, setError] = useState<LecternError | null>(null);
-  const load = () => {
-    setError(null);
-    api().attendance(room.id).then(setRecord).catch(setError);
-  };
-  useEffect(load, [room.id]);
-  useTitle(room.title);
-  const closed = record?.room ?? room;
+/** What is kept of a room, during the class and after it. */
+export function Record({ id, room }: { id: string; room?: Room }) {
+  const { t } = useWords();
+  const loaded = useRecord(id);
+  const { record, error, load } = loaded;
+  const shown = record?.room ?? room;
+  useTitle(shown?.title ?? t.record.title);
+  if (error?.code === "not_found") {
+    return (
+      <main id="main" class="narrow">
+        <Notice advice={t.desk.refused} id="refused">
+          <Link href="/teach" class="button primary">
+            {t.desk.back}
+          </Link>
+        </Notice>
+      </main>
+    );
+  }
   return (
-    <main id="main" class="record" data-room={room.id}>
-      <header class="desk-head">
-        <div>
-          <p class="eyebrow">
-            <Link href="/teach">{t.desk.back}</Link>
-          </p>
-          <h1 id="room-title" tabIndex={-1}>
-            {closed.title}
-          </h1>
-          <p class="facts">
-            <span class="pill closed">{t.rooms.status.closed}</span>
-            {closed.opened_at && (
-              <span>
-                {day(closed.opened_at)}, {time(closed.opened_at)}
-                {closed.closed_at && `–${time(closed.closed_at)}`}
-              </span>
-            )}
-          </p>
-        </div>
-        <Downloads room={room} />
-      </header>
+    <main id="main" class="record" data-room={id}>
+      {shown && <Head room={shown} at={loaded.at} />}
       <Trouble error={error} id="record-error" />
       {error && (
-        <button class="quiet" onClick={load}>
+        <button class="quiet" id="record-again" onClick={() => void load()}>
           {t.tryAgain}
         </button>
       )}
       {!record && !error && <Waiting text={t.loading} />}
-      {record && <Sheet record={record} />}
+      {record && <Sheet record={record} loaded={loaded} />}
     </main>
   );
 }
 
-function Sheet({ record }: { record: Attendance }) {
-  const { t, number } = useWords();
-  const { people, timeline, room } = record;
-  const peak = timeline.reduce((most, point) => Math.max(most, point.taken), 0);
-  const minutes = people.reduce((sum, person) => sum + person.present_seconds, 0) / 60 / Math.max(1, people.length);
-  const from = Date.parse(room.opened_at ?? "");
-  const to = Date.parse(room.closed_at ?? "");
+function Head({ room, at }: { room: Room; at: number }) {
+  const { t, day, time, seconds } = useWords();
+  const closed = room.status === "closed";
+  return (
+    <header class="desk-head">
+      <div>
+        <p class="eyebrow">
+          <Link href={closed ? "/teach" : "/teach/" + room.id}>{closed ? t.desk.back : t.record.toDesk}</Link>
+        </p>
+        <h1 id="room-title" tabIndex={-1} dir="auto">
+          {room.title}
+        </h1>
+        <p class="facts">
+          <span class={"pill " + room.status}>{t.rooms.status[room.status]}</span>
+          {room.opened_at && (
+            <span>
+              {day(room.opened_at)}, {time(room.opened_at)}
+              {room.closed_at && `–${time(room.closed_at)}`}
+            </span>
+          )}
+          {!closed && at > 0 && <span id="as-of">{t.record.asOf(seconds(new Date(at).toISOString()))}</span>}
+        </p>
+      </div>
+      <div class="record-tools">
+        <Downloads room={room} />
+        <button class="quiet small" id="print" onClick={() => print()}>
+          {t.record.print}
+        </button>
+      </div>
+    </header>
+  );
+}
+
+function Sheet({ record, loaded }: { record: AttendanceRecord; loaded: LoadedRecord }) {
+  const { t, moment } = useWords();
+  const { people, timeline, room, policy } = record;
+  const [look, setLook] = useLook();
+  const [opened, setOpened] = useState<Person | null>(null);
+  const [correcting, setCorrecting] = useState<Person | null>(null);
+  const range = rangeOf(record, loaded.at);
+  const summary = summaryOf(people);
+  const points = useMemo(() => timeline.map((p) => ({ at: Date.parse(p.at), taken: p.taken, online: p.online_count })), [timeline]);
+  useShortcuts({ "/": () => document.getElementById("record-search")?.focus() });
+  usePrinted({ record, range, look, summary });
+  const policyCard = <PolicyCard room={room.id} policy={policy} counts={summary.counts} onChange={loaded.load} />;
+  if (people.length === 0) {
+    const start = room.options.starts_at;
+    return (
+      <>
+        {policyCard}
+        <p class="empty" id="nobody">
+          {room.status === "closed" ? t.record.empty : room.status === "scheduled" && start ? t.record.notStarted(moment(start)) : t.record.emptyYet}
+        </p>
+      </>
+    );
+  }
   return (
     <>
-      <dl class="figures wide">
-        <Figure id="attended" value={number(people.length)} label={t.record.attended} />
-        <Figure id="peak" value={number(peak)} label={t.record.peak} />
-        <Figure id="average" value={number(Math.round(minutes))} label={t.record.minutes} />
-      </dl>
-      {timeline.length > 1 && (
-        <section class="card">
-          <Chart
-            points={timeline.map((p) => ({ at: Date.parse(p.at), taken: p.taken, online: p.online_count }))}
-            capacity={room.capacity}
-          />
-        </section>
-      )}
-      <section class="card roster-card" aria-labelledby="record-label">
-        <h2 id="record-label">{t.record.title}</h2>
-        {people.length === 0 && <p class="empty">{t.record.empty}</p>}
-        <Grid<Person>
-          id="record"
-          label={t.record.title}
-          rows={people}
-          keyOf={(person) => person.user}
-          columns={[
-            { id: "seat", label: t.record.seat, show: (person) => person.seat ?? "–" },
-            {
-              id: "name",
-              label: t.record.person,
-              show: (person) => (
-                <>
-                  <span class="who">{person.name}</span>
-                  {person.guest && <span class="pill">{t.desk.guest}</span>}
-                </>
-              ),
-            },
-            { id: "minutes", label: t.record.present, show: (person) =>
-                person.present_seconds < 60 ? t.record.sec(number(person.present_seconds)) : t.record.min(number(Math.round(person.present_seconds / 60))),
-             },
-            { id: "presence", label: t.record.presence, show: (person) => <Presence person={person} from={from} to={to} /> },
-            { id: "rejoins", label: t.record.rejoins, show: (person) => number(person.rejoins) },
-          ]}
-        />
+      <Figures record={record} summary={summary} />
+      {policyCard}
+      <section class="card">
+        <Chart points={points} capacity={room.capacity} to={range.to} />
       </section>
+      <AttendeesPanel people={people} range={range} look={look} onLook={setLook} onOpen={setOpened} onCorrect={setCorrecting} />
+      {opened && <PersonPanel loaded={loaded} subject={opened} onClose={() => setOpened(null)} />}
+      {correcting && (
+        <CorrectionEditor key={correcting.user} room={room.id} person={correcting} onChange={loaded.load} onClose={() => setCorrecting(null)} />
+      )}
     </>
+  );
+}
+
+function Figures({ record: { people, timeline }, summary }: { record: AttendanceRecord; summary: Summary }) {
+  const { t, number } = useWords();
+  const peak = timeline.reduce((most, point) => Math.max(most, point.taken), 0);
+  return (
+    <dl class="figures wide" aria-live="off">
+      <Figure id="attended" value={number(people.length)} label={t.record.attended} />
+      {summary.counts.map(({ status, people }) => (
+        <Figure key={status} id={"count-" + status} value={number(people)} label={t.record.statuses[status]} />
+      ))}
+      <Figure id="peak" value={number(peak)} label={t.record.peak} />
+      <Figure id="average" value={hms(summary.average)} label={t.record.average} />
+      <Figure id="longest" value={hms(summary.longest)} label={t.record.longest} />
+    </dl>
   );
 }
 
@@ -112,22 +142,6 @@ function Figure({ id, value, label }: { id: string; value: string; label: string
     <div>
       <dd id={id}>{value}</dd>
       <dt>{label}</dt>
-    </div>
-  );
-}
-
-/** When someone was there, drawn along the length of the lecture. */
-function Presence({ person, from, to }: { person: Person; from: number; to: number }) {
-  const { time } = useWords();
-  const share = (at: number) => (100 * (Math.min(Math.max(at, from), to) - from)) / Math.max(1, to - from);
-  const said = person.intervals.map((i) => `${time(i.from)}–${i.to ? time(i.to) : ""}`).join(", ");
-  return (
-    <div class="when" title={said} role="img" aria-label={said}>
-      {person.intervals.map((interval) => {
-        const begin = share(Date.parse(interval.from));
-        const end = interval.to ? share(Date.parse(interval.to)) : 100;
-        return <span key={interval.from} style={{ left: begin + "%", width: Math.max(0.5, end - begin) + "%" }} />;
-      })}
     </div>
   );
 }

@@ -1,9 +1,15 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { browser } from "../client";
 import type { LecternError, Page, Room } from "../client";
 import { Downloads } from "./downloads";
+import { fieldTime, spanOf } from "./clock";
 import { Link, Trouble, Waiting } from "./parts";
+import { When } from "./schedule";
 import { api, randomKey } from "./session";
 import { go, useTitle, useWords } from "./state";
+
+/** The server opens a room at its time; this much later it has. */
+const afterStart = 1_500;
 
 /** An instructor's rooms, and where a new one is opened. */
 export function Rooms() {
@@ -23,6 +29,9 @@ export function Rooms() {
       .catch(setTrouble);
   };
   useEffect(() => load(null), []);
+  const scheduled = rooms?.filter((room) => room.status === "scheduled") ?? [];
+  const others = rooms?.filter((room) => room.status !== "scheduled") ?? [];
+  useReloadAt(rooms, scheduled, () => load(null));
   return (
     <main id="main" class="rooms">
       <h1 tabIndex={-1}>{t.rooms.title}</h1>
@@ -37,8 +46,21 @@ export function Rooms() {
           )}
           {!rooms && !trouble && <Waiting text={t.loading} />}
           {rooms?.length === 0 && <p class="empty">{t.rooms.none}</p>}
+          {scheduled.length > 0 && (
+            <>
+              <h2 class="eyebrow">{t.schedule.scheduled}</h2>
+              <ul class="room-list" id="scheduled-list">
+                {scheduled.map((room) => (
+                  <RoomItem key={room.id} room={room} />
+                ))}
+              </ul>
+              {others.length > 0 && <h2 class="eyebrow">{t.schedule.others}</h2>}
+            </>
+          )}
           <ul class="room-list" id="room-list">
-            {rooms?.map((room) => <RoomItem key={room.id} room={room} />)}
+            {others.map((room) => (
+              <RoomItem key={room.id} room={room} />
+            ))}
           </ul>
           {next && (
             <button class="quiet wide" id="older" onClick={() => load(next)}>
@@ -51,17 +73,32 @@ export function Rooms() {
   );
 }
 
+/** The list is as it was loaded; a room that opens by itself is looked at again. */
+function useReloadAt(loaded: Room[] | null, scheduled: Room[], reload: () => void): void {
+  const next = Math.min(...scheduled.map((room) => Date.parse(room.options.starts_at ?? "")));
+  useEffect(() => {
+    if (!Number.isFinite(next)) return;
+    return browser.after(Math.max(0, next - Date.now()) + afterStart, reload);
+  }, [next, loaded]);
+}
+
 function RoomItem({ room }: { room: Room }) {
-  const { t, number, day, time } = useWords();
+  const { t, number, day, time, when } = useWords();
+  const startsAt = room.status === "scheduled" ? room.options.starts_at : null;
   const closed = room.status === "closed";
   return (
     <li class={"room-item " + room.status} data-room={room.id} data-status={room.status}>
       <div>
-        <h2>
+        <h3>
           <Link href={"/teach/" + room.id}>{room.title}</Link>
-        </h2>
+        </h3>
         <p class="facts">
           <span class={"pill " + room.status}>{t.rooms.status[room.status]}</span>
+          {startsAt && (
+            <span>
+              {t.schedule.opensAt(when(startsAt))} ({t.schedule.inSpan(t.schedule.span(spanOf(Date.parse(startsAt) - Date.now())))})
+            </span>
+          )}
           {room.opened_at && (
             <span>
               {day(room.opened_at)}, {time(room.opened_at)}
@@ -80,6 +117,7 @@ function OpenForm() {
   const { t } = useWords();
   /** One key for one intention: a double click opens one room. */
   const key = useRef(randomKey());
+  const [later, setLater] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<LecternError | null>(null);
   const submit = async (event: SubmitEvent) => {
@@ -105,8 +143,15 @@ function OpenForm() {
       <input id="open-title" name="title" required maxLength={200} placeholder={t.rooms.titlePlaceholder} autocomplete="off" />
       <label for="open-seats">{t.rooms.seats}</label>
       <input id="open-seats" name="seats" type="number" inputMode="numeric" required min={1} max={100000} defaultValue="60" />
+      <When onChange={setLater} later={later} />
       <details>
         <summary id="open-more">{t.rooms.more}</summary>
+        <label class="check">
+          <input type="checkbox" name="waitlist" id="open-waitlist" /> {t.rooms.waitlist}
+        </label>
+        <label class="check">
+          <input type="checkbox" name="approval" id="open-approval" /> {t.rooms.approval}
+        </label>
         <label class="check">
           <input type="checkbox" name="locked" id="open-locked" /> {t.rooms.locked}
         </label>
@@ -126,17 +171,21 @@ function OpenForm() {
         </Link>
       )}
       <button type="submit" class="primary wide" id="open-button" disabled={busy}>
-        {busy ? t.rooms.submitting : t.rooms.submit}
+        {later ? (busy ? t.schedule.submitting : t.schedule.submit) : busy ? t.rooms.submitting : t.rooms.submit}
       </button>
     </form>
   );
 }
 
 function asked(form: FormData) {
+  const startsAt = form.get("starts_at");
   return {
     title: String(form.get("title")).trim(),
     capacity: Number(form.get("seats")),
     options: {
+      waitlist: form.has("waitlist"),
+      approval: form.has("approval"),
+      starts_at: startsAt ? fieldTime(String(startsAt)) : null,
       locked: form.has("locked"),
       guests: form.has("guests"),
       roster: form.has("roster") ? ("everyone" as const) : ("instructor" as const),

@@ -1,5 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Entry, LecternError, Room } from "../client";
+import { useAbout } from "./about";
 import { Grid } from "./grid";
 import type { Column } from "./grid";
 import { Confirm, Trouble, Waiting } from "./parts";
@@ -10,31 +11,32 @@ import type { WatchedRoom } from "./watchroom";
 
 const filters: Filter[] = ["all", "online", "offline"];
 
-/** Who is here, live. */
-export function RosterPanel({ watched, room }: { watched: WatchedRoom; room: Room }) {
+/** How a roster is looked at to begin with. */
+export const firstLook: Look = { by: "seat", down: false, filter: "all", query: "" };
+
+/** Who has a seat, live. */
+export function RosterPanel({ watched, room, look, onLook }: { watched: WatchedRoom; room: Room; look: Look; onLook(look: Look): void }) {
   const { t, number } = useWords();
-  const people = useMemo(() => new People(), []);
-  const [look, setLook] = useState<Look>({ by: "seat", down: false, filter: "all", query: "" });
+  const people = useMemo(() => new People("seated"), []);
   const [leaving, setLeaving] = useState<Entry | null>(null);
   const [error, setError] = useState<LecternError | null>(null);
   const { roster } = watched;
   const rows = people.rows(roster, look);
-  const columns = useColumns(look, setLook, setLeaving, (user) => {
-    setError(null);
-    watched.ask("admit", { user }).catch(setError);
-  });
+  const about = useAbout(room.id);
+  const columns = useColumns(look, onLook, setLeaving, about.open);
+  const seated = people.sorted(roster, look).length;
   return (
     <section class="card roster-card" aria-labelledby="roster-label">
       <header>
         <h2 id="roster-label">
-          {t.desk.roster} <small id="roster-count">{t.desk.people(number(roster.entries.size))}</small>
+          {t.desk.roster} <small id="roster-count">{t.desk.people(number(seated))}</small>
         </h2>
-        <Look look={look} onChange={setLook} />
+        <LookBar look={look} onChange={onLook} />
       </header>
       <Trouble error={error} id="roster-error" />
       {roster.state === "loading" && <Waiting text={t.loading} />}
       {roster.state !== "loading" && rows.length === 0 && (
-        <p class="empty">{roster.entries.size === 0 ? t.desk.nobody : t.desk.noMatch}</p>
+        <p class="empty">{seated > 0 ? t.desk.noMatch : room.status === "scheduled" ? t.schedule.none : t.desk.nobody}</p>
       )}
       <Grid<Entry>
         id="roster"
@@ -43,14 +45,15 @@ export function RosterPanel({ watched, room }: { watched: WatchedRoom; room: Roo
         columns={columns}
         keyOf={(entry) => entry.user}
         rowClass={(entry) => (entry.online ? "online" : "offline")}
-        onDelete={setLeaving}
+        keys={{ Delete: setLeaving, Enter: about.open, i: about.open }}
       />
+      {about.panel}
       {leaving && <Remove watched={watched} room={room} entry={leaving} onDone={() => setLeaving(null)} onError={setError} />}
     </section>
   );
 }
 
-function Look({ look, onChange }: { look: Look; onChange(look: Look): void }) {
+function LookBar({ look, onChange }: { look: Look; onChange(look: Look): void }) {
   const { t } = useWords();
   return (
     <div class="look">
@@ -81,12 +84,7 @@ function Look({ look, onChange }: { look: Look; onChange(look: Look): void }) {
   );
 }
 
-function useColumns(
-  look: Look,
-  onLook: (look: Look) => void,
-  onRemove: (entry: Entry) => void,
-  onAdmit: (user: string) => void,
-): Column<Entry>[] {
+function useColumns(look: Look, onLook: (look: Look) => void, onRemove: (entry: Entry) => void, onOpen: (entry: Entry) => void): Column<Entry>[] {
   const { t, seconds } = useWords();
   const words = t.desk.columns;
   const sortable = (by: SortBy) => ({
@@ -102,9 +100,10 @@ function useColumns(
       ...sortable("name"),
       show: (entry) => (
         <>
-          <span class="who">{entry.name}</span>
+          <button class="who" tabIndex={-1} dir="auto" data-testid="person" title={entry.name} onClick={() => onOpen(entry)}>
+            {entry.name}
+          </button>
           {entry.guest && <span class="pill">{t.desk.guest}</span>}
-          {entry.state !== "seated" && <span class="pill open">{t.desk.state[entry.state]}</span>}
         </>
       ),
     },
@@ -121,16 +120,9 @@ function useColumns(
       id: "action",
       label: words.action,
       show: (entry) => (
-        <>
-          {entry.state === "pending" && (
-            <button class="quiet small" tabIndex={-1} data-testid="admit" onClick={() => onAdmit(entry.user)}>
-              {t.desk.admit}
-            </button>
-          )}
-          <button class="plain small" tabIndex={-1} data-testid="remove" aria-label={`${t.desk.remove}: ${entry.name}`} onClick={() => onRemove(entry)}>
-            {t.desk.remove}
-          </button>
-        </>
+        <button class="plain small" tabIndex={-1} data-testid="remove" aria-label={`${t.desk.remove}: ${entry.name}`} onClick={() => onRemove(entry)}>
+          {t.desk.remove}
+        </button>
       ),
     },
   ];

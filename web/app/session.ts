@@ -1,7 +1,10 @@
 import { Api } from "../client";
+import type { PlaceState } from "../client";
 
 const passportKey = "lectern.passport";
 const nameKey = "lectern.name";
+const placeKey = "lectern.place";
+const earlyKey = "lectern.early";
 
 /** Takes a passport out of the address, before anything could send it anywhere; answers whether there was one. */
 export function takePassport(): boolean {
@@ -18,6 +21,25 @@ export const api = () => new Api(passport());
 
 export const lastName = () => localStorage.getItem(nameKey) ?? "";
 export const keepName = (name: string) => localStorage.setItem(nameKey, name);
+
+/** The last place of this tab, for when the page is loaded anew: those in the line do not see the code. */
+export interface KeptPlace {
+  room: string;
+  code: string | null;
+  /** Null: it was given up, or taken. */
+  place: PlaceState | null;
+}
+
+export const keepPlace = (place: KeptPlace) => sessionStorage.setItem(placeKey, JSON.stringify(place));
+
+export function keptPlace(room: string): KeptPlace | null {
+  const kept = JSON.parse(sessionStorage.getItem(placeKey) ?? "null") as KeptPlace | null;
+  return kept?.room === room ? kept : null;
+}
+
+/** The code of a room that this tab waits for; null: of none. */
+export const waitFor = (code: string | null) => sessionStorage.setItem(earlyKey, code ?? "");
+export const waitsFor = (code: string) => sessionStorage.getItem(earlyKey) === code;
 
 function told(name: string): string {
   return document.querySelector<HTMLMetaElement>(`meta[name="lectern-${name}"]`)?.content ?? "";

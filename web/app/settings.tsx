@@ -1,7 +1,9 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { Ban, LecternError, Room, RoomOptions } from "../client";
+import { useState } from "preact/hooks";
+import type { LecternError, Room, RoomOptions } from "../client";
+import { Bans } from "./bans";
+import { InPlace } from "./inplace";
 import { Confirm, Trouble } from "./parts";
-import { api } from "./session";
+import { Closes } from "./schedule";
 import { useWords } from "./state";
 import type { WatchedRoom } from "./watchroom";
 
@@ -10,87 +12,28 @@ interface PartProps {
   room: Room;
 }
 
-export function Title({ watched, room }: PartProps) {
-  const { t } = useWords();
-  const [editing, setEditing] = useState(false);
-  if (!editing) {
-    return (
-      <div class="title-line">
-        <h1 id="room-title" tabIndex={-1}>
-          {room.title}
-        </h1>
-        <button class="plain edit" id="edit-title" onClick={() => setEditing(true)} aria-label={t.desk.editTitle} title={t.desk.editTitle}>
-          <svg viewBox="0 0 24 24" aria-hidden="true">
-            <path d="M4 20h4L19.5 8.5l-4-4L4 16zM13 7l4 4" />
-          </svg>
-        </button>
-      </div>
-    );
-  }
-  return (
-    <InPlace
-      id="title-input"
-      label={t.desk.title}
-      value={room.title}
-      attributes={{ maxLength: 200, required: true }}
-      save={(title) => watched.ask("update", { title: title.trim() })}
-      onDone={() => setEditing(false)}
-    />
-  );
-}
-
-/** A value that is edited where it stands: Enter keeps, Escape forgets. */
-function InPlace(props: {
-  id: string;
-  label: string;
-  value: string;
-  attributes: preact.InputHTMLAttributes;
-  save(value: string): Promise<unknown>;
-  onDone(): void;
-}) {
-  const { t } = useWords();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<LecternError | null>(null);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.select(), []);
-  const submit = (event: Event) => {
-    event.preventDefault();
-    setBusy(true);
-    props
-      .save(input.current!.value)
-      .then(props.onDone)
-      .catch((refusal: LecternError) => {
-        setError(refusal);
-        setBusy(false);
-      });
-  };
-  return (
-    <form class="in-place" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && props.onDone()}>
-      <input ref={input} id={props.id} aria-label={props.label} defaultValue={props.value} {...props.attributes} />
-      <button type="submit" class="primary small" id={props.id + "-save"} disabled={busy}>
-        {t.save}
-      </button>
-      <button type="button" class="quiet small" onClick={props.onDone}>
-        {t.cancel}
-      </button>
-      <Trouble error={error} id={props.id + "-error"} />
-    </form>
-  );
-}
-
 export function Settings({ watched, room, onError }: PartProps & { onError(error: LecternError | null): void }) {
-  const { t } = useWords();
+  const { t, number } = useWords();
   const set = (options: Partial<RoomOptions>) => {
     onError(null);
     watched.ask("update", { options }).catch(onError);
   };
-  const { locked, guests, roster } = room.options;
+  const { locked, guests, roster, waitlist, approval } = room.options;
+  const { pending } = watched.roster.counts;
   return (
     <section class="card settings" aria-labelledby="settings-label">
       <h2 class="eyebrow" id="settings-label">
         {t.desk.settings}
       </h2>
       <Switch id="lock" on={locked} label={t.desk.lock} hint={t.desk.lockHint} onChange={(on) => set({ locked: on })} />
+      <Switch id="waitlist" on={waitlist} label={t.line.waitlist} hint={t.line.waitlistHint} onChange={(on) => set({ waitlist: on })} />
+      <Switch
+        id="approval"
+        on={approval}
+        label={t.line.approval}
+        hint={approval ? t.line.approvalOff(number(pending)) : t.line.approvalHint}
+        onChange={(on) => set({ approval: on })}
+      />
       <Switch id="guests" on={guests} label={t.desk.guests} hint={t.desk.guestsHint} onChange={(on) => set({ guests: on })} />
       <Switch
         id="roster-for-all"
@@ -100,8 +43,10 @@ export function Settings({ watched, room, onError }: PartProps & { onError(error
         onChange={(on) => set({ roster: on ? "everyone" : "instructor" })}
       />
       <Capacity watched={watched} room={room} />
-      <Bans room={room} />
-      <CloseRoom watched={watched} onError={onError} />
+      <SeatHold seconds={room.options.seat_hold_seconds} onChange={(seconds) => set({ seat_hold_seconds: seconds })} />
+      <Closes watched={watched} room={room} />
+      <Bans watched={watched} />
+      <CloseRoom watched={watched} scheduled={room.status === "scheduled"} onError={onError} />
     </section>
   );
 }
@@ -145,6 +90,55 @@ function Capacity({ watched, room }: PartProps) {
   );
 }
 
+/** What most lectures want; another time is typed. */
+const holds = [0, 60, 300, 600];
+const longestHold = 1440;
+
+function SeatHold({ seconds, onChange }: { seconds: number; onChange(seconds: number): void }) {
+  const { t } = useWords();
+  const [typing, setTyping] = useState(false);
+  if (typing) {
+    return (
+      <div class="setting">
+        <InPlace
+          id="hold-input"
+          label={t.line.ownHold}
+          value={String(Math.max(1, Math.round(seconds / 60)))}
+          attributes={{ type: "number", inputMode: "numeric", min: 1, max: longestHold, required: true }}
+          save={async (minutes) => onChange(60 * Number(minutes))}
+          onDone={() => setTyping(false)}
+        />
+      </div>
+    );
+  }
+  const choices = holds.includes(seconds) ? holds : [...holds, seconds];
+  return (
+    <label class="setting hold">
+      <span>
+        <strong>{t.line.hold}</strong>
+        <small>{t.line.holdHint}</small>
+      </span>
+      <select
+        id="hold"
+        value={seconds}
+        onChange={({ currentTarget }) => {
+          const chosen = currentTarget.value;
+          currentTarget.value = String(seconds);
+          if (chosen === "own") setTyping(true);
+          else onChange(Number(chosen));
+        }}
+      >
+        {choices.map((choice) => (
+          <option key={choice} value={choice}>
+            {choice === 0 ? t.line.holds.end : t.line.holdTime(choice)}
+          </option>
+        ))}
+        <option value="own">{t.line.holds.own}</option>
+      </select>
+    </label>
+  );
+}
+
 export function CodeRenewal({ watched }: { watched: WatchedRoom }) {
   const { t } = useWords();
   const [asking, setAsking] = useState(false);
@@ -174,46 +168,7 @@ export function CodeRenewal({ watched }: { watched: WatchedRoom }) {
   );
 }
 
-function Bans({ room }: { room: Room }) {
-  const { t, time } = useWords();
-  const [bans, setBans] = useState<Ban[] | null>(null);
-  const [error, setError] = useState<LecternError | null>(null);
-  const load = () => {
-    setError(null);
-    api()
-      .bans(room.id)
-      .then((page) => setBans(page.items))
-      .catch(setError);
-  };
-  const unban = (user: string) => {
-    setError(null);
-    api()
-      .unban(room.id, user)
-      .then(load)
-      .catch(setError);
-  };
-  return (
-    <details class="bans" onToggle={(event) => event.currentTarget.open && load()}>
-      <summary id="bans">{t.desk.bans}</summary>
-      {bans?.length === 0 && <p class="hint">{t.desk.bansNone}</p>}
-      <ul id="ban-list">
-        {bans?.map((ban) => (
-          <li key={ban.user} data-user={ban.user}>
-            <span>
-              {ban.name} <small>{time(ban.at)}</small>
-            </span>
-            <button class="quiet small" data-testid="unban" onClick={() => unban(ban.user)}>
-              {t.desk.unban}
-            </button>
-          </li>
-        ))}
-      </ul>
-      <Trouble error={error} id="bans-error" />
-    </details>
-  );
-}
-
-function CloseRoom({ watched, onError }: { watched: WatchedRoom; onError(error: LecternError | null): void }) {
+function CloseRoom({ watched, scheduled, onError }: { watched: WatchedRoom; scheduled: boolean; onError(error: LecternError | null): void }) {
   const { t } = useWords();
   const [asking, setAsking] = useState(false);
   const close = () => {
@@ -224,14 +179,14 @@ function CloseRoom({ watched, onError }: { watched: WatchedRoom; onError(error: 
   return (
     <>
       <button class="danger wide" id="close-room" onClick={() => setAsking(true)}>
-        {t.desk.closeRoom}
+        {scheduled ? t.schedule.callOff : t.desk.closeRoom}
       </button>
       {asking && (
         <Confirm
           id="close-dialog"
-          title={t.desk.closeTitle}
-          text={t.desk.closeText}
-          yes={t.desk.closeRoom}
+          title={scheduled ? t.schedule.callOffTitle : t.desk.closeTitle}
+          text={scheduled ? t.schedule.callOffText : t.desk.closeText}
+          yes={scheduled ? t.schedule.callOff : t.desk.closeRoom}
           onYes={close}
           onClose={() => setAsking(false)}
         />

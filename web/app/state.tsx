@@ -1,5 +1,5 @@
 import { createContext } from "preact";
-import { useContext, useEffect, useReducer, useState } from "preact/hooks";
+import { useContext, useEffect, useReducer, useRef, useState } from "preact/hooks";
 import { loadText } from "./text";
 import type { Language, Text } from "./text";
 
@@ -20,7 +20,11 @@ export interface Words {
   number(n: number): string;
   time(at: string | number): string;
   seconds(at: string): string;
-  day(at: string): string;
+  day(at: string | number): string;
+  /** The time, and the day unless it is today. */
+  moment(at: string | number): string;
+  /** The same, as part of a sentence. */
+  when(at: string | number): string;
 }
 
 export const WordsContext = createContext<Words | null>(null);
@@ -33,14 +37,20 @@ export async function speak(language: Language): Promise<Words> {
   const number = new Intl.NumberFormat(language);
   const time = new Intl.DateTimeFormat(language, clock);
   const seconds = new Intl.DateTimeFormat(language, { ...clock, second: "2-digit" });
+  const moment = new Intl.DateTimeFormat(language, { ...clock, weekday: "short", month: "short", day: "numeric" });
   const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "short", day: "numeric" });
+  const date = new Intl.DateTimeFormat(language, { weekday: "short", month: "short", day: "numeric" });
+  const today = (at: string | number) => new Date(at).toDateString() === new Date().toDateString();
+  const t = await loadText(language);
   return {
     language,
-    t: await loadText(language),
+    t,
     number: (n) => number.format(n),
     time: (at) => time.format(new Date(at)),
     seconds: (at) => seconds.format(new Date(at)),
     day: (at) => day.format(new Date(at)),
+    moment: (at) => (today(at) ? time : moment).format(new Date(at)),
+    when: (at) => t.schedule.atTime(time.format(new Date(at)), today(at) ? null : date.format(new Date(at))),
   };
 }
 
@@ -74,9 +84,29 @@ export function useCountdown(at: number | null): number {
   return seconds;
 }
 
-export function useTitle(title: string): void {
+/** Between two things that are read out about the same. */
+const calm = 10_000;
+
+/**
+ * What a screen reader is told of something that keeps changing: a change of
+ * subject at once, the rest now and then.
+ */
+export function useSpoken(text: string, subject: string): string {
+  const [spoken, setSpoken] = useState({ text, subject });
+  const latest = useRef(text);
+  latest.current = text;
   useEffect(() => {
-    document.title = title + " · Lectern";
+    if (spoken.subject !== subject) return setSpoken({ text, subject });
+    const timer = setTimeout(() => setSpoken({ text: latest.current, subject }), calm);
+    return () => clearTimeout(timer);
+  }, [spoken.text === text, subject]);
+  return spoken.text;
+}
+
+/** Null leaves the title to what is inside. */
+export function useTitle(title: string | null): void {
+  useEffect(() => {
+    if (title !== null) document.title = title + " · Lectern";
   }, [title]);
 }
 

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LecternError, Me } from "../client";
+import { Early } from "./early";
 import { Link, Notice, Trouble, Waiting } from "./parts";
 import { SeatView } from "./seat";
-import { api, forgetPassport, guestsAllowed, keepName, lastName, passport, showCode } from "./session";
+import { api, forgetPassport, guestsAllowed, keepName, lastName, passport, showCode, waitsFor } from "./session";
 import { go, useChanges, useCountdown, useTitle, useWords } from "./state";
 import { Visit } from "./visit";
 import type { Ending } from "./visit";
@@ -21,8 +22,11 @@ export function Student({ route, me, onSignIn }: Props) {
   const { t } = useWords();
   const [visit, setVisit] = useState<Visit | null>(null);
   const current = useRef<Visit | null>(null);
+  /** A quick hand may join before the first effect. */
+  const mounted = useRef(false);
   useChanges(visit?.subscribe);
-  useTitle(t.join.pageTitle);
+  const inside = visit?.state.step === "in" || visit?.state.step === "early";
+  useTitle(inside ? null : t.join.pageTitle);
 
   const begin = (target: { code: string } | { room_id: string }) => {
     current.current?.end();
@@ -33,10 +37,13 @@ export function Student({ route, me, onSignIn }: Props) {
     const state = current.current?.state;
     const here = state?.step === "in" && route.page === "room" && state.room.id === route.id;
     if (route.page === "room" && me && !here) begin({ room_id: route.id });
-    if (route.page === "join" && state) {
+    if (route.page === "join" && state && mounted.current) {
       current.current?.end();
       setVisit((current.current = null));
+    } else if (route.page === "join" && !state && me?.role === "student" && waitsFor(route.code)) {
+      begin({ code: route.code });
     }
+    mounted.current = true;
   }, [route.page, route.page === "room" ? route.id : route.code]);
   useEffect(() => {
     if (visit?.state.step === "in" && route.page === "join") go("/room/" + visit.state.room.id, true);
@@ -44,9 +51,11 @@ export function Student({ route, me, onSignIn }: Props) {
 
   if (me?.role === "instructor") return <Teaching onSignIn={onSignIn} />;
   if (visit?.state.step === "in") return <SeatView visit={visit} state={visit.state} />;
+  if (visit?.state.step === "early") return <Early visit={visit} startsAt={visit.state.startsAt} />;
   if (visit?.state.step === "over") {
-    const back = visit.code ? { code: visit.code } : route.page === "room" ? { room_id: route.id } : null;
-    return <Over ending={visit.state.ending} again={back && (() => begin(back))} />;
+    const { ending } = visit.state;
+    const back = visit.code ? { code: visit.code } : route.page === "room" && ending !== "noPlace" ? { room_id: route.id } : null;
+    return <Over ending={ending} again={back && (() => begin(back))} />;
   }
   if (route.page === "room" && !me) return <Over ending="noPlace" again={null} />;
   if (visit?.state.step === "joining") {
@@ -177,7 +186,7 @@ function Refused({ error, again }: { error: LecternError; again(): void }) {
   );
 }
 
-const final = new Set<Ending>(["banned", "closed", "noPlace", "forbidden"]);
+const final = new Set<Ending>(["banned", "closed", "closedLine", "forbidden"]);
 
 function Over({ ending, again }: { ending: Ending; again: (() => void) | null }) {
   const { t } = useWords();

@@ -1,5 +1,5 @@
 import { Lectern, Roster } from "../client";
-import type { Replies, Requests } from "../client";
+import type { Ban, Page, Replies, Requests } from "../client";
 import type { Point } from "./chart";
 import { api, passport } from "./session";
 
@@ -11,6 +11,8 @@ export class WatchedRoom {
   readonly lectern: Lectern;
   readonly roster: Roster;
   points: readonly Point[] = [];
+  /** Null until they are known. */
+  bans: readonly Ban[] | null = null;
   private readonly listeners = new Set<() => void>();
   private readonly clock: ReturnType<typeof setInterval>;
 
@@ -18,9 +20,13 @@ export class WatchedRoom {
     this.lectern = new Lectern({ url: location.origin, passport: passport() });
     this.roster = new Roster(this.lectern, id);
     this.lectern.on("connection", () => this.tell());
+    this.lectern.on("roster", ({ room_id, left }) => {
+      if (room_id === id && left.some(({ reason }) => reason === "banned")) void this.loadBans();
+    });
     this.roster.subscribe(() => this.tell());
     this.clock = setInterval(() => this.addPoint(), pointEvery);
     void this.loadPoints();
+    void this.loadBans();
   }
 
   readonly subscribe = (fn: () => void): (() => void) => {
@@ -29,11 +35,28 @@ export class WatchedRoom {
   };
 
   /** A request about this room. */
-  ask<T extends "update" | "remove" | "admit" | "close">(
+  ask<T extends "update" | "start" | "remove" | "admit" | "close">(
     type: T,
     fields: Requests[T] extends infer F ? (F extends unknown ? Omit<F, "room_id"> : never) : never,
   ): Promise<Replies[T]> {
     return this.lectern.request(type, { room_id: this.id, ...fields } as unknown as Requests[T]);
+  }
+
+  /** Where it fails, what was known stays. */
+  async loadBans(): Promise<void> {
+    const bans: Ban[] = [];
+    let cursor: string | null = null;
+    try {
+      do {
+        const page: Page<Ban> = await api().bans(this.id, cursor);
+        bans.push(...page.items);
+        cursor = page.next_cursor;
+      } while (cursor);
+      this.bans = bans;
+      this.tell();
+    } catch {
+      return;
+    }
   }
 
   end(): void {
@@ -57,7 +80,7 @@ export class WatchedRoom {
 
   private addPoint(): void {
     const { roster } = this;
-    if (roster.state !== "live" || this.lectern.connection.name !== "open") return;
+    if (roster.state !== "live" || roster.room?.status !== "open" || this.lectern.connection.name !== "open") return;
     const point = { at: this.lectern.serverNow(), taken: roster.counts.taken, online: roster.counts.online_count };
     const [before, last] = this.points.slice(-2);
     const still = before && last && same(before, last) && same(last, point);

@@ -163,7 +163,7 @@ func (a assets) render(source, target string) error {
 // licences gathers the terms of everything that is in the bundles.
 func licences() error {
 	var out bytes.Buffer
-	for _, name := range []string{"preact", "uplot", "lean-qr", "swagger-ui-dist"} {
+	for _, name := range []string{"preact", "lean-qr", "swagger-ui-dist"} {
 		text, err := os.ReadFile(filepath.Join("node_modules", name, "LICENSE"))
 		if err != nil {
 			return err

@@ -1,3 +1,4 @@
+import type { AttendanceRecord } from "./attendance";
 import { LecternError } from "./messages";
 import type { Entry, ErrorBody, PlaceState, Role, Room, RoomOptions } from "./messages";
 import { browser } from "./world";
@@ -21,25 +22,6 @@ export interface Ban {
   user: string;
   name: string;
   at: string;
-}
-
-export interface Person {
-  user: string;
-  name: string;
-  guest: boolean;
-  seat: number | null;
-  first_joined_at: string | null;
-  last_left_at: string | null;
-  present_seconds: number;
-  rejoins: number;
-  intervals: { from: string; to: string | null }[];
-  status: "present" | "late" | "left_early" | "absent" | null;
-}
-
-export interface Attendance {
-  room: Room;
-  people: Person[];
-  timeline: { at: string; taken: number; online_count: number }[];
 }
 
 export interface Opened {
@@ -80,15 +62,16 @@ export class Api {
   unban = (id: string, user: string) =>
     this.json<{ room_id: string; version: number }>("DELETE", roomPath(id) + "/bans/" + encodeURIComponent(user));
 
-  attendance = (id: string) => this.json<Attendance>("GET", roomPath(id) + "/attendance?format=json");
+  attendance = (id: string) => this.json<AttendanceRecord>("GET", roomPath(id) + "/attendance?format=json");
 
   /** The attendance record as a file. */
-  async attendanceFile(id: string, format: "csv" | "xlsx"): Promise<Blob> {
+  async attendanceFile(id: string, format: "csv" | "xlsx" | "json"): Promise<Blob> {
     const response = await this.call("GET", roomPath(id) + "/attendance?format=" + format);
     return response.blob();
   }
 
-  private async json<T>(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<T> {
+  /** Any call that answers JSON. */
+  async json<T>(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<T> {
     const response = await this.call(method, path, body, headers);
     return (await response.json()) as T;
   }

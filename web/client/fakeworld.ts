@@ -66,6 +66,7 @@ export class FakeWorld implements World {
   status = 200;
   private timers: Timer[] = [];
   private wakers = new Set<() => void>();
+  private hiders = new Set<() => void>();
 
   dial = (url: string, protocols: string[]): Wire => {
     const wire = new FakeWire(url, protocols);
@@ -93,6 +94,15 @@ export class FakeWorld implements World {
     this.wakers.add(fn);
     return () => this.wakers.delete(fn);
   };
+
+  onHide = (fn: () => void): (() => void) => {
+    this.hiders.add(fn);
+    return () => this.hiders.delete(fn);
+  };
+
+  hide(): void {
+    for (const fn of [...this.hiders]) fn();
+  }
 
   wake(): void {
     for (const fn of [...this.wakers]) fn();

@@ -298,6 +298,19 @@ test("waking up finds a dead connection within seconds", async () => {
   assert.equal(lectern.connection.name, "reconnecting");
 });
 
+test("a page that is left is not here, and is when it is shown again", async () => {
+  const { world } = await seated();
+  world.hide();
+  assert.ok(world.wire.closed);
+  await world.pass(60_000);
+  assert.equal(world.wires.length, 1);
+  world.wake();
+  await world.pass(500);
+  assert.equal(world.wires.length, 2);
+  world.wire.hello();
+  assert.deepEqual(world.wire.sent[0], { room_id, id: 2, type: "join" });
+});
+
 test("the passport is renewed before it expires", async () => {
   const passports = ["second", "third"];
   const { world } = await opened({ passport: "first", freshPassport: async () => passports.shift() ?? null });

@@ -104,11 +104,13 @@ export class Lectern {
   private readonly listeners = new Map<keyof AllEvents, Set<Listener>>();
   private timers: (() => void)[] = [];
   private readonly stopWaking: () => void;
+  private readonly stopHiding: () => void;
 
   constructor(private readonly options: LecternOptions) {
     this.world = options.world ?? browser;
     this.passport = options.passport ?? null;
     this.stopWaking = this.world.onWake(() => this.wake());
+    this.stopHiding = this.world.onHide(() => this.hidden());
     void this.dial();
   }
 
@@ -160,6 +162,11 @@ export class Lectern {
   /** The server's clock, in milliseconds since 1970, as of the last hello. */
   serverNow(): number {
     return this.world.now() + this.clockOffset;
+  }
+
+  /** When a moment of the server's is on the clock of this machine, in milliseconds since 1970. */
+  localTime(at: string): number {
+    return Date.parse(at) - this.clockOffset;
   }
 
   /** Ends the connection for good. The place in a room is kept: leave gives it up. */
@@ -327,6 +334,13 @@ export class Lectern {
     }
   }
 
+  /** A browser keeps a page that was left for a while, and its socket open: whoever looks at another page would be here. */
+  private hidden(): void {
+    this.turn++;
+    this.detach();
+    this.become({ name: "reconnecting", at: this.world.now() });
+  }
+
   private lost(code: number): void {
     const wasOpen = this.connection.name === "open";
     this.detach();
@@ -378,6 +392,7 @@ export class Lectern {
     this.turn++;
     this.detach();
     this.stopWaking();
+    this.stopHiding();
     this.become({ name: "stopped", why, code });
     for (const pending of [...this.pending.values()]) this.giveUp(pending, "the connection was given up");
   }

@@ -13,6 +13,13 @@ export interface Counts {
 
 export type RosterState = "loading" | "live" | "closed" | "refused";
 
+const rank = { seated: 0, waiting: 1, pending: 2 };
+
+/** The order of a roster: the seated by seat, then the waiting and the pending by place. */
+export function inOrder(a: Entry, b: Entry): number {
+  return rank[a.state] - rank[b.state] || (a.seat ?? 0) - (b.seat ?? 0) || (a.place ?? 0) - (b.place ?? 0);
+}
+
 /** Changes that arrive within this time are told as one; two frames of a screen. */
 const tellAfter = 32;
 /** Between two tries to watch, where the server could not answer. */

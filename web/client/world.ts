@@ -19,6 +19,8 @@ export interface World {
   online(): boolean;
   /** Calls fn whenever the network or the page came back; the answer stops that. */
   onWake(fn: () => void): () => void;
+  /** Calls fn when the page is left, whether or not it may come back; the answer stops that. */
+  onHide(fn: () => void): () => void;
 }
 
 /** The longest delay a timer can hold; a longer one would fire at once. */
@@ -41,11 +43,17 @@ export const browser: World = {
     };
     addEventListener("online", fn);
     addEventListener("offline", fn);
+    addEventListener("pageshow", shown);
     document.addEventListener("visibilitychange", shown);
     return () => {
       removeEventListener("online", fn);
       removeEventListener("offline", fn);
+      removeEventListener("pageshow", shown);
       document.removeEventListener("visibilitychange", shown);
     };
+  },
+  onHide: (fn) => {
+    addEventListener("pagehide", fn);
+    return () => removeEventListener("pagehide", fn);
   },
 };
