@@ -23,6 +23,7 @@ run-cluster: build ## start three instances on one Postgres and one Redis behind
 .PHONY: test
 test: ## install what the tests need, then run all of them; a skipped test is a failure
 	@.ci/install
+	@$(MAKE) --no-print-directory web/node_modules
 	@mkdir -p .cache
 	CGO_ENABLED=1 go tool gotestsum --format pkgname --jsonfile .cache/test.json -- -race -timeout 20m -parallel 4 ./...
 	@! grep '"Action":"skip"' .cache/test.json | grep '"Test":' || { echo 'A test was skipped.'; exit 1; }
@@ -34,9 +35,13 @@ lint: ## gofmt, vet, staticcheck
 	go vet ./...
 	go tool staticcheck ./...
 
+web/node_modules: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --silent
+	@touch $@
+
 .PHONY: generate
-generate: ## check the pages' types and build them again (needs npm)
-	cd web && npm ci --no-audit --no-fund --silent && npx --no-install tsc --noEmit -p .
+generate: web/node_modules ## check the pages' types and build them again (needs npm)
+	cd web && npx --no-install tsc --noEmit -p .
 	go generate ./...
 
 .PHONY: generated

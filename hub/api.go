@@ -356,9 +356,9 @@ func cut[T any](p page, items []T, key func(T) string) list[T] {
 // follow returns those of items, which are in the order of their keys, that
 // follow p.after.
 func follow[T any](p page, items []T, key func(T) string) []T {
-	first := slices.IndexFunc(items, func(item T) bool { return key(item) > p.after })
-	if first < 0 {
-		return nil
+	first, found := slices.BinarySearchFunc(items, p.after, func(item T, after string) int { return strings.Compare(key(item), after) })
+	if found {
+		first++
 	}
 	return items[first:]
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -68,12 +69,17 @@ func (h *Hub) open(ctx context.Context, by room.Caller, q *request) (header *roo
 	return header, already, err
 }
 
+// invitationOutlives is how much longer than its room, as planned, a room
+// passport is good: the room may be put off or prolonged, and its passport is
+// void with it anyway.
+const invitationOutlives = 365 * 24 * time.Hour
+
 // invitation returns a room passport for a room, nil if the room is closed.
 func (h *Hub) invitation(r *room.Header) *string {
 	if r.Status == room.Closed {
 		return nil
 	}
-	token, err := h.Keys.Invite(room.Invitation{Room: r.ID, Renewals: r.Renewals, ExpiresAt: r.ClosesAt()})
+	token, err := h.Keys.Invite(room.Invitation{Room: r.ID, Renewals: r.Renewals, ExpiresAt: r.ClosesAt().Add(invitationOutlives)})
 	if err != nil {
 		h.Log.Error("no room passport made", "room", r.ID, "err", err)
 		return nil

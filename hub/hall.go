@@ -70,9 +70,10 @@ func (h *Hub) Holds(id room.ID) bool {
 	return ok
 }
 
-// vacate forgets a hall in which nobody is.
+// vacate forgets a hall in which nobody is, and about which nobody has to be
+// told.
 func (h *hall) vacate() {
-	if len(h.members)+len(h.watchers) == 0 {
+	if len(h.members)+len(h.watchers)+len(h.line) == 0 {
 		h.roster.stop()
 		h.count.stop()
 		h.queue.stop()
@@ -105,11 +106,7 @@ func (h *Hub) tell(s *socket, kind string, frame []byte) {
 // removed tells a person's sockets that the place is gone, but for the one
 // that asked to leave, and takes them out of the room.
 func (h *Hub) removed(r *room.Room, e room.Event) {
-	reason := e.Reason
-	if reason == room.ReasonLeft {
-		reason = "left_elsewhere"
-	}
-	frame := frameOf(roomIDEvent{"you_were_removed", r.ID, reason})
+	frame := goneFrame(r.ID, e.Reason)
 	found, ok := h.halls.Load(r.ID)
 	back := r.Person(e.User).Sessions // of those who came back in the same entry
 	h.of(e.User, func(s *socket) {
@@ -124,6 +121,14 @@ func (h *Hub) removed(r *room.Room, e room.Event) {
 			found.(*hall).expel(r, slices.Values([]*socket{s}))
 		}
 	})
+}
+
+// goneFrame tells someone that the place is gone.
+func goneFrame(id room.ID, reason room.Reason) []byte {
+	if reason == room.ReasonLeft {
+		reason = "left_elsewhere"
+	}
+	return frameOf(roomIDEvent{"you_were_removed", id, reason})
 }
 
 func (h *hall) applied(r *room.Room, e *room.Entry) {
@@ -157,12 +162,17 @@ func (h *hall) applied(r *room.Room, e *room.Entry) {
 	h.tellRoster(r)
 	h.tellCount(r)
 	h.tellLine(r)
+	h.vacate()
 }
 
 // expect has the watchers ask again if the hall has not heard of all entries
 // up to a version: the room was read anew, and nobody said what has changed.
+// Where the store has lost entries, what sockets know is no use to anyone.
 func (h *hall) expect(r *room.Room, version int64) {
-	if h.heard > 0 && h.heard != version {
+	switch {
+	case version < h.heard:
+		h.each(func(s *socket) { s.conn.close(closeGoingAway, "the room was read anew") })
+	case h.heard > 0 && h.heard != version:
 		clear(h.touched)
 		h.from, h.savedAt, h.moved = r.Version, time.Time{}, true
 		h.spread("roster", h.watchers, textFrame(nudge(r)))
@@ -225,13 +235,14 @@ func (h *hall) closed(r *room.Room, e room.Event) {
 		h.exit(s)
 		h.unwatch(s)
 	})
+	clear(h.line)
+	h.vacate()
 }
 
 // enter puts a socket in the room.
 func (h *hall) enter(s *socket, session room.SessionID) {
 	if len(h.members) == 0 {
 		h.told = counts{}
-		clear(h.line)
 	}
 	h.members[s] = true
 	s.mu.Lock()

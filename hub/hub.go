@@ -236,7 +236,7 @@ func (h *Hub) socketHandler(w http.ResponseWriter, r *http.Request) {
 		h.sockets.Done()
 		return
 	}
-	s := &socket{hub: h, conn: conn, passport: v.passport, invite: v.invite, address: v.address, token: room.NewToken()}
+	s := &socket{hub: h, conn: conn, passport: v.passport, invite: v.invite, address: v.address}
 	go func() {
 		defer h.sockets.Done()
 		s.run()

@@ -221,6 +221,25 @@ func TestLineOnTwoInstances(t *testing.T) {
 	})
 }
 
+// TestPlaceOutsideTheRoom: a socket that is in no room hears of its person's
+// place all the same, on an instance that has the room; also where nobody is in
+// the room there.
+func TestPlaceOutsideTheRoom(t *testing.T) {
+	inClass(t, func(t *testing.T, c *class) {
+		other := c.beside()
+		_, code := c.instructor("lee").openWith(1, message{"waitlist": true})
+		outside := other.student("cho")
+		other.joins("dan", code, message{"seat": 1}).ask(message{"type": "leave"})
+		ann, bob := c.joins("ann", code, message{"seat": 1}), c.joins("bob", code, waiting(1))
+		c.joins("cho", code, waiting(2))
+		outside.hears(stands(2))
+		ann.ask(message{"type": "leave"})
+		outside.hears(stands(1))
+		bob.ask(message{"type": "leave"})
+		outside.hears(sits(1))
+	})
+}
+
 // TestComingBackToTheLine: within the time that a place is kept it is the
 // same one; after that it is gone, and those behind have moved up.
 func TestComingBackToTheLine(t *testing.T) {

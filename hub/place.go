@@ -44,6 +44,10 @@ func (h *hall) welcome(s *socket, session room.SessionID, q *request, o room.Out
 	}
 	h.hub.Metrics.sent(kind, 1)
 	s.conn.offer(textFrame(h.answer(kind, q, o, at)), false)
+	if o.Room.Version != o.Entry.Version && o.Room.Member(s.user()) == nil {
+		h.hub.tell(s, "you_were_removed", goneFrame(o.Room.ID, o.Room.Person(s.user()).LeftFor))
+		h.exit(s)
+	}
 }
 
 // answer is the reply to a join: the room object is encoded once an entry,
@@ -93,20 +97,23 @@ func (h *Hub) placed(r *room.Room, e room.Event) {
 		return
 	}
 	var frame []byte
-	inside := false
+	here := false
 	h.of(e.User, func(s *socket) {
-		in := s.inRoom() == r.ID
-		if in && e.Type == room.EventJoined {
+		here = true
+		if s.inRoom() == r.ID && e.Type == room.EventJoined {
 			return // the socket that joined has it in the reply
 		}
 		if frame == nil {
 			frame = textFrame(appendPlace(nil, r, p))
 		}
 		h.tell(s, "your_place", frame)
-		inside = inside || in
 	})
-	if found, ok := h.halls.Load(r.ID); ok && inside && p.State == room.Waiting {
-		found.(*hall).line[p.User] = r.Position(p)
+	if !here || p.State != room.Waiting {
+		return
+	}
+	line := h.hallOf(r.ID).line
+	if _, answered := line[p.User]; !answered || e.Type != room.EventJoined {
+		line[p.User] = r.Position(p)
 	}
 }
 
@@ -140,9 +147,12 @@ func (h *hall) tellLine(r *room.Room) {
 	}
 	h.moved = false
 	told := false
-	for position, p := range r.Waiters() {
-		if last, ok := h.line[p.User]; ok && last != position {
-			h.line[p.User], told = position, true
+	for u, last := range h.line {
+		p := r.Member(u)
+		if p == nil {
+			delete(h.line, u) // the store has lost the place
+		} else if position := r.Position(p); last != position {
+			h.line[u], told = position, true
 			h.tellPosition(r, p)
 		}
 	}

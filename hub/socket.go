@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
@@ -31,12 +30,10 @@ type socket struct {
 	conn    *conn
 	invite  *room.Invitation // from the upgrade; nil: none
 	address netip.Addr
-	token   string // names its sessions
 
 	// Owned by run's goroutine.
 	limiter  *rate.Limiter // of requests
 	refusals *rate.Limiter // of requests beyond it
-	stays    int           // how often it has tried to enter a room
 
 	mu       sync.Mutex // guards all below
 	passport room.Passport
@@ -251,8 +248,8 @@ func (s *socket) entering(id room.ID) (room.SessionID, error) {
 	case id:
 		return s.session, nil
 	case "":
-		s.stays++
-		s.in, s.session = id, room.SessionID(s.token+"."+strconv.Itoa(s.stays))
+		// Of its own for each stay: nobody can tell by it who else was where.
+		s.in, s.session = id, room.SessionID(room.NewToken())
 		return s.session, nil
 	}
 	return "", room.ErrAlreadyInRoom.In(s.in)

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
+// CodeClaim is the name under which a Store finds the room of a join code.
 // Names across rooms are claims: at most one room holds each. A room's join
 // code, its instructor's slot (an instructor has so many) and the key it was
 // opened with are such names.
-func codeClaim(code string) string { return "code:" + code }
+func CodeClaim(code string) string { return "code:" + code }
 
 func slotClaim(u UserID, slot int) string { return "slot:" + itoa(slot) + ":" + string(u) }
 
@@ -32,15 +33,15 @@ func names(before *Room, step *Step) {
 	for _, e := range step.Entry.Events {
 		switch {
 		case e.Type == EventChanged && e.Change.Code != "":
-			step.Release = append(step.Release, codeClaim(code))
+			step.Release = append(step.Release, CodeClaim(code))
 			code = e.Change.Code
 		case e.Type == EventClosed:
-			step.Release = append(step.Release, codeClaim(code), slotClaim(before.Instructor.User, before.Slot))
+			step.Release = append(step.Release, CodeClaim(code), slotClaim(before.Instructor.User, before.Slot))
 			return
 		}
 	}
 	if code != before.Code {
-		step.Claim = append(step.Claim, codeClaim(code))
+		step.Claim = append(step.Claim, CodeClaim(code))
 	}
 }
 
@@ -89,6 +90,6 @@ func (o *opening) step(g *Registrar) Step {
 	if o.key != "" {
 		step.Claim = append(step.Claim, keyClaim(o.by.User, o.key))
 	}
-	step.Claim = append(step.Claim, slotClaim(o.by.User, o.change.Slot), codeClaim(o.change.Code))
+	step.Claim = append(step.Claim, slotClaim(o.by.User, o.change.Slot), CodeClaim(o.change.Code))
 	return step
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -16,7 +17,7 @@ func (g *Registrar) work(d *desk) {
 			continue
 		}
 		var err error
-		if more, err = g.turn(ctx, d); err != nil {
+		if more, err = g.turn(ctx, d); err != nil && !errors.Is(err, errCleared) {
 			g.Log.WarnContext(ctx, "commands not decided yet", "room", d.id, "err", err)
 			pause(ctx, retryEvery)
 		}

@@ -1,6 +1,10 @@
 package room
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // due returns what happens by itself up to now; after that has happened, it
 // may return more.
@@ -15,13 +19,26 @@ func (r *Room) due(now time.Time) []Event {
 	case !now.Before(r.ClosesAt()):
 		return []Event{{Type: EventClosed, Reason: ReasonExpired, At: later(r.ClosesAt(), r.At)}}
 	}
+	return r.dueAbsences(now)
+}
+
+// dueAbsences returns what becomes of those who have been away for too long,
+// in the order in which it is due.
+func (r *Room) dueAbsences(now time.Time) []Event {
+	var gone []*Person
+	for u := range r.absent {
+		if due := r.dueOf(r.people[u]); !due.IsZero() && !now.Before(due) {
+			gone = append(gone, r.people[u])
+		}
+	}
+	slices.SortFunc(gone, func(a, b *Person) int {
+		return cmp.Or(r.dueOf(a).Compare(r.dueOf(b)), cmp.Compare(a.User, b.User))
+	})
 	var events []Event
-	for _, p := range r.Roster() {
-		switch due := r.dueOf(p); {
-		case due.IsZero() || now.Before(due):
-		case p.AwayAt.IsZero():
+	for _, p := range gone {
+		if p.AwayAt.IsZero() {
 			events = append(events, Event{Type: EventLeft, User: p.User, Reason: ReasonLapsed})
-		default:
+		} else {
 			events = append(events, Event{Type: EventOffline, User: p.User})
 		}
 	}
@@ -47,14 +64,14 @@ func (r *Room) dueOf(p *Person) time.Time {
 }
 
 // nextDue finds when something will be due; between entries DueAt is only
-// brought forward, so that an entry costs no walk through the people.
+// brought forward, so that an entry costs no walk through the absent.
 func (r *Room) nextDue() time.Time {
 	if r.Status == Scheduled {
 		return r.Options.StartsAt.Time
 	}
 	next := r.ClosesAt()
-	for _, p := range r.people {
-		if due := r.dueOf(p); !due.IsZero() {
+	for u := range r.absent {
+		if due := r.dueOf(r.people[u]); !due.IsZero() {
 			next = earlier(next, due)
 		}
 	}

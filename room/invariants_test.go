@@ -2,6 +2,7 @@ package room
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 )
 
@@ -89,7 +90,7 @@ func (g *game) checkLife() {
 // checkPlaces checks that nobody waits for what is free.
 func (g *game) checkPlaces() {
 	r, rank := g.room, 0
-	for i, p := range r.Waiters() {
+	for i, p := range waiters(r) {
 		if rank++; i != rank || r.Position(p) != rank || p.State != Waiting || r.Member(p.User) != p {
 			g.Fatalf("in position %d: %+v", i, *p)
 		}
@@ -116,4 +117,15 @@ func inRoster(a, b *Person) int {
 		cmp.Compare(slices.Index(kinds, a.State), slices.Index(kinds, b.State)),
 		cmp.Compare(a.Seat, b.Seat), cmp.Compare(a.Place, b.Place),
 	)
+}
+
+// waiters ranges over the waiting in order, with their positions.
+func waiters(r *Room) iter.Seq2[int, *Person] {
+	return func(yield func(int, *Person) bool) {
+		for i, s := range r.line {
+			if !yield(i+1, r.people[s.user]) {
+				return
+			}
+		}
+	}
 }

@@ -219,3 +219,29 @@ func TestErased(t *testing.T) {
 		}
 	})
 }
+
+// TestClosedRoomIsSilent: who comes to a closed room, or leaves it, is answered
+// and not written down.
+func TestClosedRoomIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall()
+		i := h.instance(t, "i1")
+		id, code := i.opened(2)
+		i.must(join(id, code, student(1)))
+		i.must(room.Command{Type: room.CommandClose, Room: id, By: kim})
+		for _, c := range []room.Command{
+			{Type: room.CommandConnect, Room: id, By: student(1)},
+			{Type: room.CommandConnect, Room: id, By: student(2)},
+			{Type: room.CommandLeave, Room: id, By: student(1)},
+			join(id, code, student(3)),
+		} {
+			answer, err := i.do(c)
+			if done := c.Type == room.CommandLeave; done != (err == nil) || errors.Is(err, room.ErrUnavailable) {
+				t.Errorf("%s was answered %+v, %v", c.Type, answer, err)
+			}
+		}
+		if v := i.header(id).Version; v != 3 {
+			t.Errorf("the room went on to version %d", v)
+		}
+	})
+}

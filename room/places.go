@@ -2,7 +2,6 @@ package room
 
 import (
 	"cmp"
-	"iter"
 	"slices"
 	"time"
 )
@@ -73,17 +72,6 @@ func (r *Room) Position(p *Person) int {
 	}
 	i, _ := r.line.find(p.Place)
 	return i + 1
-}
-
-// Waiters ranges over the waiting in order, with their positions.
-func (r *Room) Waiters() iter.Seq2[int, *Person] {
-	return func(yield func(int, *Person) bool) {
-		for i, s := range r.line {
-			if !yield(i+1, r.people[s.user]) {
-				return
-			}
-		}
-	}
 }
 
 // follows returns what follows at once from what has just happened: that a

@@ -262,7 +262,7 @@ func TestPositions(t *testing.T) {
 		}
 	}
 	for range 2 { // it can be ended at any time, and begun anew
-		for position, p := range r.Waiters() {
+		for position, p := range waiters(r) {
 			if want[p.User] != position {
 				t.Errorf("%s comes in position %d", p.User, position)
 			}

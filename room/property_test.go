@@ -194,7 +194,7 @@ func (g *game) checkAnswer(r *Room, c Command, a Answer) {
 		g.Fatalf("%s is answered %s", inJSON(c), inJSON(a))
 	}
 	position := 0
-	for i, p := range r.Waiters() {
+	for i, p := range waiters(r) {
 		if p.User == c.By.User {
 			position = i
 		}

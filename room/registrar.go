@@ -212,7 +212,7 @@ func (g *Registrar) Now() time.Time { return g.clock.now() }
 
 // Resolve returns the room that a join code opens. The errors are refusals.
 func (g *Registrar) Resolve(ctx context.Context, code string) (ID, error) {
-	return g.holder(ctx, codeClaim(code))
+	return g.holder(ctx, CodeClaim(code))
 }
 
 func (g *Registrar) holder(ctx context.Context, claim string) (ID, error) {

@@ -131,16 +131,17 @@ type Person struct {
 type Room struct {
 	Header
 	people map[UserID]*Person
-	seats  []UserID // by number-1; empty: free
-	free   int      // no seat before this index is free
-	line   line     // the waiting
-	lobby  line     // the pending
+	seats  []UserID        // by number-1; empty: free
+	free   int             // no seat before this index is free
+	line   line            // the waiting
+	lobby  line            // the pending
+	absent map[UserID]bool // to whom something happens by itself if they stay away
 	draft  map[UserID]*Person
 }
 
 // Restore makes a room of what a store holds.
 func Restore(h Header, people []*Person) *Room {
-	r := &Room{Header: h, people: make(map[UserID]*Person, len(people))}
+	r := &Room{Header: h, people: make(map[UserID]*Person, len(people)), absent: map[UserID]bool{}}
 	for _, p := range slices.SortedFunc(slices.Values(people), byPlace) {
 		r.put(p)
 	}
@@ -220,12 +221,18 @@ func (r *Room) set(u UserID, p *Person) {
 	}
 	if p == nil {
 		delete(r.people, u)
+		delete(r.absent, u)
 		return
 	}
 	if r.people == nil {
-		r.people = map[UserID]*Person{}
+		r.people, r.absent = map[UserID]*Person{}, map[UserID]bool{}
 	}
 	r.people[u] = p
+	if p.AwayAt.IsZero() && p.OfflineAt.IsZero() {
+		delete(r.absent, u)
+	} else {
+		r.absent[u] = true
+	}
 	if p.Seat > 0 {
 		for len(r.seats) < p.Seat {
 			r.seats = append(r.seats, "")
@@ -246,8 +253,8 @@ type Step struct {
 
 // Batch decides commands one after the other, each as if those before it, and
 // what follows from them, had happened already, and leaves the room as it was. What is due goes before the
-// first command that does not tell of something past: a session that ended
-// before the room closed by itself did so however late that is decided.
+// first command that does not tell of something past: where one does, it is
+// told of what was, even if the room has closed by itself since.
 // Entry.Batch, Claim and Release are the caller's to fill in.
 func (r *Room) Batch(commands []Command, at time.Time) Step {
 	at = r.now(at)

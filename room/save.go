@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -79,11 +80,15 @@ func (g *Registrar) save(ctx context.Context, d *desk, commands []Command) (Entr
 
 // stopAndSave reads, decides and saves while nobody else can save the room.
 func (g *Registrar) stopAndSave(ctx context.Context, d *desk, commands []Command) (step Step, idle bool, err error) {
+	version := d.version()
+	if version == 0 {
+		return Step{}, false, errCleared
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 	defer cancel()
 	began := time.Now()
 	var cleared error
-	err = g.Store.SaveNext(ctx, d.id, d.version(), func(missed []Entry) (Step, bool) {
+	err = g.Store.SaveNext(ctx, d.id, version, func(missed []Entry) (Step, bool) {
 		for _, e := range missed {
 			d.apply(g, e)
 		}
@@ -118,6 +123,7 @@ func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool, er
 	}
 	now := g.Now()
 	fresh, lost := d.sift(commands, now)
+	fresh = d.turnAway(fresh, now)
 	step = d.room.Batch(fresh, now)
 	step.Entry.Batch = NewToken()
 	names(d.room, &step)
@@ -131,6 +137,28 @@ func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool, er
 		a.answer(Outcome{Err: ErrUnavailable})
 	}
 	return step, idle, nil
+}
+
+// turnAway answers, and takes out, what nobody needs to know later: that
+// somebody came to a room that is closed. Its caller holds mu.
+func (d *desk) turnAway(commands []Command, now time.Time) []Command {
+	if d.room.Status != Closed {
+		return commands
+	}
+	return slices.DeleteFunc(commands, func(c Command) bool {
+		switch c.Type {
+		case CommandJoin, CommandConnect, CommandLeave:
+		default:
+			return false
+		}
+		_, err := d.room.Decide(c, now) // no events: the room is closed
+		if a := d.waiting[c.ID]; a != nil {
+			d.dismiss(a)
+			entry := Entry{Room: d.id, Version: d.room.Version, At: d.room.At}
+			a.answer(Outcome{Room: d.room, Entry: &entry, Answer: d.room.answer(c, nil, err, now), Err: err})
+		}
+		return true
+	})
 }
 
 // persist saves a step, again and again while it cannot be told whether it

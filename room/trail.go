@@ -1,9 +1,5 @@
 package room
 
-// CodeClaim is the name under which a Store's Holder finds the room of a join
-// code.
-func CodeClaim(code string) string { return codeClaim(code) }
-
 // A LogItem is one entry of a room's log for people who ask what happened.
 // Sessions, instances and commands' ids are left out: they are nobody's
 // business.
@@ -20,7 +16,7 @@ type LogItem struct {
 type LogEvent struct {
 	Type   EventType        `json:"type"`
 	User   *UserID          `json:"user"` // null: it is about the room
-	Name   string           `json:"name,omitempty"`
+	Name   string           `json:"name,omitempty" doc:"The one the person has now: the log keeps none."`
 	Guest  bool             `json:"guest,omitempty"`
 	State  State            `json:"state,omitempty"`
 	Seat   int              `json:"seat,omitempty"`

@@ -27,16 +27,15 @@ const searchLog = `
 // transaction that adds an entry of its own (room.EventErased). Repeated, it
 // finds nothing. If it fails, what it has done so far stays: call it again.
 // At last it writes the file anew, in which the old words would stay until
-// their room is needed.
+// their room is needed; also if it finds nothing, since a call before may have
+// ended too early.
 func (s *SQLite) Erase(ctx context.Context, user room.UserID) (room.Erasure, error) {
 	erasure, err := s.erase(ctx, user, s.do)
-	if len(erasure.Rooms) > 0 {
-		err = errors.Join(err, s.alone(ctx, func(ctx context.Context) error {
-			_, err := s.writer.conn.ExecContext(ctx, `VACUUM`)
-			return err
-		}))
-	}
-	return erasure, err
+	anew := s.alone(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		_, err := s.writer.conn.ExecContext(ctx, `VACUUM`)
+		return err
+	})
+	return erasure, errors.Join(err, anew)
 }
 
 // Erase is as SQLite.Erase, but for the files: there the old words stay until

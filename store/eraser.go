@@ -112,6 +112,9 @@ func (e *eraser) eraseLog(ctx context.Context) error {
 			if err := e.eraseEntry(ctx, last); err != nil {
 				return fmt.Errorf("version %d: %w", last.version, err)
 			}
+			if e.open {
+				return nil
+			}
 		}
 		more = len(some) == rewrittenAtOnce
 	}

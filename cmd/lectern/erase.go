@@ -30,6 +30,7 @@ func (eraseCommand) Help() string {
 func outOfReach() []string {
 	return []string{
 		"backups and archives of the store, and what Postgres has not vacuumed yet",
+		"titles of rooms, and reasons of other people's corrections, that name the person",
 		"attendance records that were exported or downloaded before",
 		"logs of instances, proxies and balancers",
 		"whatever makes the passports",
@@ -54,7 +55,10 @@ func (c *eraseCommand) Run(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	done, err := s.Erase(ctx, room.UserID(c.User))
-	return errors.Join(err, c.tell(p.stdout, done), c.left(done))
+	if err == nil || len(done.Rooms) > 0 {
+		err = errors.Join(err, c.tell(p.stdout, done))
+	}
+	return errors.Join(err, c.left(done))
 }
 
 // openToChange opens the store that the settings name, which must be there.

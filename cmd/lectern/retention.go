@@ -45,7 +45,7 @@ func (s *server) forget(ctx context.Context) {
 			continue
 		}
 		wait = forgetPause
-		if s.forgetSome(ctx) < forgetAtOnce {
+		if s.forgetSome(ctx) == 0 {
 			// Not all instances at the same moment.
 			wait = forgetEvery/2 + rand.N(forgetEvery/2)
 		}

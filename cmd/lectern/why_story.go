@@ -136,7 +136,7 @@ func (s *story) sentence(e room.LogEvent) string {
 	case room.EventAdmitted:
 		return "was admitted, and waits in line for a seat"
 	case room.EventRenamed:
-		return fmt.Sprintf("goes by another name now: %q", e.Name)
+		return "took another name"
 	case room.EventLeft:
 		return s.gone(e)
 	case room.EventBanned:

@@ -81,6 +81,7 @@ CREATE TABLE attendee (
 
 CREATE UNIQUE INDEX attendee_seat ON attendee (room_id, seat) WHERE seat IS NOT NULL;
 CREATE INDEX attendee_user ON attendee (user_id);
+CREATE INDEX attendee_line ON attendee (room_id, place) WHERE state = 'waiting';
 
 CREATE TABLE session (
 	room_id         text   NOT NULL,

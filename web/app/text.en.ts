@@ -405,7 +405,7 @@ export const en = {
         rate_limited: "too many tries",
       } as { [code: string]: string },
       noGuests: "guests may not join",
-      renamed: (name: string) => `Is now called ${name}`,
+      renamed: "Took another name",
       online: "Online",
       connected: "Connected again, or in another window",
       disconnected: "A connection ended",

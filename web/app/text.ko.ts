@@ -400,7 +400,7 @@ export const ko: Text = {
         rate_limited: "너무 잦은 시도",
       },
       noGuests: "비회원 입장 불가",
-      renamed: (name) => `이름 변경: ${name}`,
+      renamed: "이름을 바꿈",
       online: "접속",
       connected: "다시 접속했거나 다른 창에서 접속",
       disconnected: "연결 하나가 끊김",

@@ -61,7 +61,7 @@ function say(event: LogEvent, t: Text): { text: string; trouble: boolean } {
     case "seated":
       return calm(words.seated(event.seat ?? 0));
     case "renamed":
-      return calm(words.renamed(event.name ?? ""));
+      return calm(words.renamed);
     case "connected":
       return calm(event.online ? words.online : words.connected);
     case "disconnected":
