@@ -20,7 +20,8 @@ type desk struct {
 	expiry  *time.Timer // see expire
 	gone    bool        // forgotten: get another desk; also guarded by mu
 
-	locked bool // has the room's lock; the worker's own
+	locked bool      // has the room's lock; the worker's own
+	paced  time.Time // until when the batches taken so far should last; the taker's own
 
 	loading sync.Mutex    // held over the store's answer
 	stir    chan struct{} // holds a token when a worker that waits has to look again

@@ -15,6 +15,7 @@ func (g *Registrar) take(d *desk) {
 			d.refuse(err)
 			continue
 		}
+		d.pace()
 		accepted := d.accept()
 		if len(accepted) > 0 {
 			if err := g.Queue.Push(ctx, d.id, commandsOf(accepted)); err != nil {
@@ -26,6 +27,15 @@ func (g *Registrar) take(d *desk) {
 			g.workers.Go(func() { g.work(d) }) // it is waited for, since this goroutine is
 		}
 	}
+}
+
+// pace lets a few batches follow each other at once, and then one every
+// gatherFor, so that what is asked meanwhile goes together: an entry costs as
+// much as deciding a hundred joins. The taker calls it.
+func (d *desk) pace() {
+	now := time.Now()
+	d.paced = later(d.paced, now.Add(-unpaced*gatherFor)).Add(gatherFor)
+	time.Sleep(d.paced.Sub(now))
 }
 
 // asks tells whether something was asked; if not the taker has ended.

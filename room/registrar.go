@@ -14,6 +14,11 @@ import (
 const (
 	// batchLimit bounds one entry: some 300 KB of log, saved in milliseconds.
 	batchLimit = 1024
+	// gatherFor is how long what is asked of a busy room waits for more, a
+	// tenth of what people notice; unpaced is how many batches go at once
+	// before a room is busy.
+	gatherFor = 5 * time.Millisecond
+	unpaced   = 8
 	// drainBatches and drainTime bound how long one instance keeps a room's
 	// lock while commands keep coming.
 	drainBatches = 16
