@@ -87,8 +87,12 @@ const (
 		UPDATE session SET disconnected_at = n.at
 		FROM unnest($1::text[], $2::bigint[], $3::text[]) AS n (room_id, at, who)` + movedOn + `
 		WHERE session.room_id = n.room_id AND session.disconnected_at IS NULL`
-	endSessionsByID   = endedSessions + ` AND session.session_id = n.who`
 	endSessionsByUser = endedSessions + ` AND session.user_id = n.who`
+	endSessionsByID   = `
+		UPDATE session SET disconnected_at = n.at
+		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS n (room_id, at, who, session_id)` + movedOn + `
+		WHERE session.room_id = n.room_id AND session.disconnected_at IS NULL
+			AND session.user_id = n.who AND session.session_id = n.session_id`
 	endSessionsByRoom = endedSessions
 
 	putSessions = `
@@ -179,8 +183,8 @@ func (t *tables) add(step *room.Step) error {
 func (t *tables) addSessions(step *room.Step) {
 	id := step.Room.ID
 	s := sessionsOf(step)
-	for session, at := range s.ended {
-		t.endedByID.add(id, millis(at), session)
+	for session, e := range s.ended {
+		t.endedByID.add(id, millis(e.At), e.User, session)
 	}
 	for _, user := range s.left {
 		t.endedByUser.add(id, millis(step.Entry.At), user)

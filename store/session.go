@@ -13,21 +13,21 @@ const (
 		INSERT INTO session (room_id, session_id, user_id, instance_id, connected_at, disconnected_at)
 		VALUES `
 	keepSessions = `
-		ON CONFLICT (room_id, session_id, connected_at) DO UPDATE SET
-			user_id = excluded.user_id, instance_id = excluded.instance_id, disconnected_at = excluded.disconnected_at`
+		ON CONFLICT (room_id, user_id, session_id, connected_at) DO UPDATE SET
+			instance_id = excluded.instance_id, disconnected_at = excluded.disconnected_at`
 	sessionColumns = 6
 
 	endSessions  = `UPDATE session SET disconnected_at = $2 WHERE room_id = $1 AND disconnected_at IS NULL`
-	endSession   = endSessions + ` AND session_id = $3`
 	endSessionOf = endSessions + ` AND user_id = $3`
+	endSession   = endSessionOf + ` AND session_id = $4`
 )
 
 // sessions is what an entry does to the sessions of its room.
 type sessions struct {
-	began []beginning                  // in order
-	index map[room.SessionID]int       // of began
-	ended map[room.SessionID]time.Time // of those that began earlier
-	left  []room.UserID                // whose earlier sessions all ended
+	began []beginning                   // in order
+	index map[room.SessionID]int        // of began
+	ended map[room.SessionID]room.Event // of those that began earlier
+	left  []room.UserID                 // whose earlier sessions all ended
 }
 
 type beginning struct {
@@ -39,8 +39,8 @@ type beginning struct {
 func (w *writer) saveSessions(ctx context.Context, step *room.Step) error {
 	id := step.Room.ID
 	s := sessionsOf(step)
-	for session, at := range s.ended {
-		if _, err := w.exec(ctx, endSession, id, millis(at), session); err != nil {
+	for session, e := range s.ended {
+		if _, err := w.exec(ctx, endSession, id, millis(e.At), e.User, session); err != nil {
 			return err
 		}
 	}
@@ -63,7 +63,7 @@ func (w *writer) saveSessions(ctx context.Context, step *room.Step) error {
 
 // sessionsOf folds the entry's events into one net change a session.
 func sessionsOf(step *room.Step) sessions {
-	s := sessions{index: map[room.SessionID]int{}, ended: map[room.SessionID]time.Time{}}
+	s := sessions{index: map[room.SessionID]int{}, ended: map[room.SessionID]room.Event{}}
 	at := step.Entry.At
 	for _, e := range step.Entry.Events {
 		switch e.Type {
@@ -73,7 +73,7 @@ func sessionsOf(step *room.Step) sessions {
 			if i, ok := s.index[e.Session]; ok {
 				s.began[i].stay.To = e.At
 			} else {
-				s.ended[e.Session] = e.At
+				s.ended[e.Session] = e
 			}
 		case room.EventLeft:
 			s.left = append(s.left, e.User)

@@ -90,11 +90,10 @@ CREATE TABLE session (
 	instance_id     text   NOT NULL,
 	connected_at    bigint NOT NULL,
 	disconnected_at bigint,
-	PRIMARY KEY (room_id, session_id, connected_at),
+	PRIMARY KEY (room_id, user_id, session_id, connected_at),
 	CHECK (disconnected_at >= connected_at)
 );
 
-CREATE INDEX session_open ON session (room_id, user_id) WHERE disconnected_at IS NULL;
 CREATE INDEX session_instance ON session (instance_id) WHERE disconnected_at IS NULL;
 CREATE INDEX session_hidden ON session (instance_id, disconnected_at) WHERE disconnected_at IS NOT NULL;
 
