@@ -127,11 +127,33 @@ type handshake struct {
 	c *conn
 }
 
+// WriteHeader leaves the answer that all is well to Hijack.
+func (h *handshake) WriteHeader(status int) {
+	if status != http.StatusSwitchingProtocols {
+		h.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// answer is the server's half of the handshake (RFC 6455, 4.2.2). It waits for
+// the socket as frames do, so that the first of them goes with it.
+func (h *handshake) answer() []byte {
+	b := []byte("HTTP/1.1 101 Switching Protocols\r\n")
+	for _, name := range [...]string{"Connection", "Upgrade", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"} {
+		if value := h.Header().Get(name); value != "" {
+			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
+		}
+	}
+	return append(b, "\r\n"...)
+}
+
 // Hijack gives the library small buffers and a connection that c listens in on.
 func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	nc, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
+	}
+	if seen, ok := h.ResponseWriter.(*observed); ok {
+		seen.status = http.StatusSwitchingProtocols
 	}
 	// The library keeps the selected subprotocol as the client wrote it, and
 	// with it the whole header with its passports.
@@ -150,6 +172,7 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if t, ok := nc.(*net.TCPConn); ok {
 		t.SetWriteBuffer(kernelBuffer)
 	}
+	c.offer(h.answer(), false)
 	t := &tap{Conn: nc, c: c}
 	c.br = bufio.NewReaderSize(t, readBuffer)
 	return t, bufio.NewReadWriter(c.br, bufio.NewWriterSize(t, writeBuffer)), nil

@@ -28,6 +28,7 @@ type KeyConfig struct {
 // A Keyring makes passports and reads them. It is static after construction
 // but for the public keys, see SetJWKS, and safe for concurrent use.
 type Keyring struct {
+	seen               atomic.Pointer[seenHeader]
 	signer             jose.Signer
 	encrypter          jose.Encrypter // nil: there is no key to encrypt with
 	shared             map[string]verifier
@@ -218,8 +219,32 @@ func parseHeader(token string) (h joseHeader, err error) {
 	return h, nil
 }
 
+// A seenHeader is the header of the genuine token that was verified last: an
+// issuer's are all the same, and to parse one is a third of the work.
+type seenHeader struct {
+	encoded string
+	joseHeader
+}
+
+// header is parseHeader for signed tokens.
+func (k *Keyring) header(token string) (joseHeader, error) {
+	encoded, _, _ := strings.Cut(token, ".")
+	if seen := k.seen.Load(); seen != nil && seen.encoded == encoded {
+		return seen.joseHeader, nil
+	}
+	return parseHeader(token)
+}
+
+// see remembers the header of a genuine token.
+func (k *Keyring) see(token string, h joseHeader) {
+	encoded, _, _ := strings.Cut(token, ".")
+	if seen := k.seen.Load(); seen == nil || seen.encoded != encoded {
+		k.seen.Store(&seenHeader{strings.Clone(encoded), h})
+	}
+}
+
 func (k *Keyring) verify(token string) (payload []byte, shared bool, err error) {
-	h, err := parseHeader(token)
+	h, err := k.header(token)
 	if err != nil {
 		return nil, false, err
 	}
@@ -241,6 +266,7 @@ func (k *Keyring) verify(token string) (payload []byte, shared bool, err error) 
 	if err != nil {
 		return nil, false, bad("signature", "the signature is not that of key %q", h.KeyID)
 	}
+	k.see(token, h)
 	return payload, shared, nil
 }
 

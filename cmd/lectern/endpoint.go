@@ -71,7 +71,8 @@ type endpoint struct {
 
 // listen opens an endpoint.
 func listen(address string, routes http.Handler, log *slog.Logger) (*endpoint, error) {
-	listener, err := net.Listen("tcp", address)
+	// The hub pings; the kernel need not be told to, with four calls a socket.
+	listener, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, err
 	}
