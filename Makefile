@@ -57,8 +57,9 @@ fuzz: ## play random commands against the core for FUZZTIME (5m)
 	go test ./room -run '^$$' -fuzz FuzzRoom -fuzztime $(FUZZTIME) -fuzzminimizetime 20x
 
 .PHONY: bench
-bench: build ## measure: the hot pieces, joins on two instances, a storm of 5,000 students on one room
+bench: build ## measure: the hot pieces, joins on two instances, a storm; fail if a hot piece allocates more than before
 	@.ci/install cluster
+	.ci/bench
 	go test -run '^$$' -bench . -benchmem ./room ./hub ./store
 	go test -run '^$$' -bench '^BenchmarkJoin$$' -benchtime 1x ./cmd/lectern
 	go test -run '^$$' -bench LoneJoin -benchtime 300x ./cmd/lectern

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"time"
 
@@ -110,9 +111,13 @@ type delta struct {
 	offline []*room.Person
 }
 
+// What the parts of a roster event take, for names and ids of usual length.
+const eventSize, entrySize, userSize = 256, 192, 48
+
 // appendRoster writes the roster event that brings a watcher from d.from to
 // the room as it is.
 func appendRoster(b []byte, r *room.Room, d delta) []byte {
+	b = slices.Grow(b, eventSize+entrySize*len(d.joined)+userSize*(len(d.left)+len(d.online)+len(d.offline)))
 	b = appendString(append(b, `{"type":"roster","room_id":`...), string(r.ID))
 	b = strconv.AppendInt(append(b, `,"from":`...), d.from, 10)
 	b = strconv.AppendInt(append(b, `,"version":`...), r.Version, 10)

@@ -266,3 +266,12 @@ func BenchmarkDeltaOf(b *testing.B) {
 		textFrame(appendRoster(nil, r, delta{from: 41, joined: people}))
 	}
 }
+
+func BenchmarkParseRequest(b *testing.B) {
+	frame := []byte(`{"id":17,"type":"join","code":"K7QF-3MXD"}`)
+	for b.Loop() {
+		if _, err := parseRequest(frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

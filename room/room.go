@@ -137,6 +137,7 @@ type Room struct {
 	lobby  line            // the pending
 	absent map[UserID]bool // to whom something happens by itself if they stay away
 	draft  map[UserID]*Person
+	own    bool // of a draft: the lines are its own, and may be changed
 }
 
 // Restore makes a room of what a store holds.
@@ -196,14 +197,19 @@ func (r *Room) MayWatch(c Caller) bool {
 
 // put makes p what the room knows of p.User and keeps seats and lines right.
 func (r *Room) put(p *Person) {
-	old := r.people[p.User]
+	var was State
+	var place int64
+	if old := r.people[p.User]; old != nil {
+		was, place = old.State, old.Place
+	}
 	r.set(p.User, p)
-	if old != nil && old.State == p.State && old.Place == p.Place {
+	if r.lineOf(was) == nil && r.lineOf(p.State) == nil || was == p.State && place == p.Place {
 		return
 	}
-	if old != nil {
-		r.lineOf(old.State).drop(old.Place)
+	if r.draft != nil && !r.own {
+		r.line, r.lobby, r.own = slices.Clone(r.line), slices.Clone(r.lobby), true
 	}
+	r.lineOf(was).drop(place)
 	r.lineOf(p.State).put(p)
 }
 
@@ -258,7 +264,8 @@ type Step struct {
 // Entry.Batch, Claim and Release are the caller's to fill in.
 func (r *Room) Batch(commands []Command, at time.Time) Step {
 	at = r.now(at)
-	header, line, lobby := r.Header, slices.Clone(r.line), slices.Clone(r.lobby)
+	header, line, lobby := r.Header, r.line, r.lobby
+	r.own = false
 	r.draft = make(map[UserID]*Person, len(commands))
 
 	entry := Entry{Room: r.ID, Version: r.Version + 1, At: at}
