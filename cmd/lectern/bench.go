@@ -4,80 +4,113 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
+	"io"
+	"runtime"
 	"strings"
 	"syscall"
 
 	"github.com/lectern-room/lectern/room"
 )
 
-// A benchCommand puts a server under load. Each scenario is a command; what
-// they share is where the load goes (loadFlags), the clients (loadSocket,
-// watcher), what is reported (report) and what must hold (bench_check.go).
+// A benchCommand puts servers under load. Each scenario is a command; what
+// they share is where the load goes (loadFlags, fleet), the people that make
+// it (clientele, visitor), what is reported (report) and what must hold
+// (bench_check.go).
 type benchCommand struct {
-	Storm stormCommand `cmd:"" help:"Students join one room as fast as they can."`
+	Storm   stormCommand   `cmd:"" help:"Students join one room as fast as they can."`
+	Rooms   roomsCommand   `cmd:"" help:"Students join many rooms, all at the same time."`
+	Fanout  fanoutCommand  `cmd:"" help:"Everyone in a room is told what happens there."`
+	Idle    idleCommand    `cmd:"" help:"Students have joined, and nothing happens: what a socket takes."`
+	Restart restartCommand `cmd:"" help:"One of several instances leaves while students join."`
+	Mixed   mixedCommand   `cmd:"" help:"A lecture day: joins at the bell, telephones that come and go, a few who watch."`
 }
 
-// loadFlags say which server a load is for, and who reads the report.
+// loadFlags say which servers a load is for, and who reads the report.
 type loadFlags struct {
-	Server string `placeholder:"URL" help:"The server, whose LECTERN_PASSPORT_KEYS must be in the environment; default: one of its own, which goes afterwards."`
-	Ops    string `placeholder:"URL" help:"The server's operations listener, for what the load costs it."`
-	JSON   bool   `name:"json" help:"For programs."`
+	Server    []string `placeholder:"URL" help:"The servers, whose LECTERN_PASSPORT_KEYS must be in the environment; default: some of its own, which go afterwards."`
+	Ops       []string `placeholder:"URL" help:"The servers' operations listeners, for what the load costs them."`
+	Instances int      `default:"1" help:"How many servers of its own: one on an embedded store, or any number on LECTERN_POSTGRES_URL and LECTERN_REDIS_URL."`
+	Pin       bool     `help:"Its servers have one processor and the load another."`
+	JSON      bool     `name:"json" help:"For programs."`
 }
 
 // errBroken is why a load ends with exit status 1: the report says more.
 var errBroken = errors.New("an invariant is broken")
 
-// A load is one scenario: it puts a target under load and reports.
-type load func(ctx context.Context, t *loadTarget) (*report, error)
+// A plan is what a scenario needs.
+type plan struct {
+	scenario string
+	sockets  int            // at a time
+	settings map[string]any // for the report
+	environ  []string       // of servers of its own
+}
 
-// run carries out a load that needs so many sockets at a time, and shows its
-// report.
-func (f *loadFlags) run(ctx context.Context, p *program, sockets int, put load) (err error) {
-	if err := checkFiles(sockets); err != nil {
+// A bench is one scenario under way.
+type bench struct {
+	*fleet
+	*clientele
+	plan
+	run     string // what the names of its people begin with
+	report  *report
+	stderr  io.Writer
+	cores   cores
+	lessons []*lesson
+}
+
+// run carries out a scenario and shows its report.
+func (f *loadFlags) run(ctx context.Context, p *program, need plan, play func(context.Context, *bench) error) (err error) {
+	if err := checkFiles(need.sockets); err != nil {
 		return err
 	}
-	target, stop, err := f.target(ctx, p)
+	cores := noCores()
+	if f.Pin {
+		if cores, err = pinCores(); err != nil {
+			return err
+		}
+	}
+	fleet, stop, err := f.fleet(ctx, p, need.environ, cores)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	r, err := put(ctx, target)
-	if err != nil {
+	b := &bench{
+		fleet: fleet, plan: need, stderr: p.stderr, cores: cores,
+		run: need.scenario + "-" + strings.ToLower(room.NewToken()), report: newReport(need),
+	}
+	if b.clientele, err = newClientele(fleet.all); err != nil {
 		return err
 	}
-	if err := r.write(p.stdout, f.JSON); err != nil {
+	defer b.clientele.close()
+	if b.spins = f.Pin; f.Pin {
+		runtime.LockOSThread() // whose time is read
+		defer runtime.UnlockOSThread()
+	}
+	if b.report.Bare, err = calibrate(ctx, fleet); err != nil {
 		return err
 	}
-	if len(r.Broken) > 0 {
+	if err := errors.Join(play(ctx, b), b.end(ctx)); err != nil {
+		return err
+	}
+	b.report.judgeClient(f.Pin, len(f.Server) == 0)
+	if err := b.report.write(p.stdout, f.JSON); err != nil {
+		return err
+	}
+	if len(b.report.Broken) > 0 {
 		return errBroken
 	}
 	return nil
 }
 
-// target returns the server that the flags name, or starts one. Stop is
-// called when the load is over.
-func (f *loadFlags) target(ctx context.Context, p *program) (target *loadTarget, stop func() error, err error) {
-	if f.Server == "" {
-		return startTarget(ctx, p.environ)
+// end closes the rooms that are still open.
+func (b *bench) end(ctx context.Context) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	for _, l := range b.lessons {
+		closed := b.insist(ctx, func() error { return b.closeRoom(ctx, l.passport, l.id) })
+		if closed != nil {
+			err = errors.Join(err, fmt.Errorf("close a room: %w", closed))
+		}
 	}
-	server, err := url.Parse(strings.TrimRight(f.Server, "/"))
-	if err != nil || server.Scheme != "http" && server.Scheme != "https" || server.Host == "" || server.Path != "" {
-		return nil, nil, fmt.Errorf("--server is %q: accepted is http:// or https://, a host and perhaps a port", f.Server)
-	}
-	settings, err := p.settings.check(p.environ)
-	if err != nil {
-		return nil, nil, err
-	}
-	keys, err := room.NewKeyring(settings.keys)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", signingKeys, err)
-	}
-	target = &loadTarget{
-		url: server, ops: strings.TrimRight(f.Ops, "/"), keys: keys, http: &http.Client{Timeout: answerTime},
-	}
-	return target, func() error { return nil }, nil
+	return err
 }
 
 // spareFiles are the files that a program has open beside its sockets.

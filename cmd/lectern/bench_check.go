@@ -90,26 +90,45 @@ func (t *loadTarget) storedRoster(ctx context.Context, passport string, id room.
 // promise 5.
 const convergeTime = 5 * time.Second
 
-// converge waits until the watcher has what is stored, and returns that. What
-// differs still after convergeTime is an invariant that is broken.
-func (t *loadTarget) converge(ctx context.Context, passport string, w *watcher) (stored []seatEntry, broken []string, err error) {
+// check has everyone's seats compared with the stored ones, and each
+// instructor's roster, which may take convergeTime to be right. Sure: nobody
+// can have a seat without having been told.
+func (b *bench) check(ctx context.Context, sure bool) error {
 	deadline := time.Now().Add(convergeTime)
-	for {
-		stored, version, err := t.storedRoster(ctx, passport, w.room)
+	for _, l := range b.lessons {
+		stored, differs, err := b.converge(ctx, l, deadline)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read the roster: %w", err)
+			return err
 		}
-		differs := w.differs(stored, version)
-		if differs == "" {
-			return stored, nil, nil
+		if differs != "" {
+			b.report.breaks("%s", differs)
 		}
-		if time.Now().After(deadline) {
-			return stored, []string{differs}, nil
+		b.report.Broken = append(b.report.Broken, l.told.broken(l.seats, stored, sure)...)
+	}
+	return nil
+}
+
+// converge waits until a room's instructor has what is stored, and returns
+// that, and what differs when the time is over.
+func (b *bench) converge(ctx context.Context, l *lesson, deadline time.Time) (stored []seatEntry, differs string, err error) {
+	f := l.instructor.follow
+	for {
+		stored, version, err := b.storedRoster(ctx, l.passport, l.id)
+		if err != nil {
+			return nil, "", fmt.Errorf("read the roster: %w", err)
 		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+		if err := f.settle(); err != nil {
+			return stored, err.Error(), nil
+		}
+		if l.instructor.err != nil {
+			return stored, fmt.Sprintf("the watcher's socket ended: %v", l.instructor.err), nil
+		}
+		differs := f.roster.differs(stored, version)
+		if differs == "" || time.Now().After(deadline) {
+			return stored, differs, nil
+		}
+		if err := b.rest(ctx, glanceEvery); err != nil {
+			return nil, "", err
 		}
 	}
 }

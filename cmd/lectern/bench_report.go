@@ -8,8 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync/atomic"
-	"syscall"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -17,20 +16,56 @@ import (
 // A report is what came of a load. What does not apply is null or left out.
 type report struct {
 	Scenario string         `json:"scenario"`
-	Settings map[string]int `json:"settings"`
+	Settings map[string]any `json:"settings"`
+	Version  string         `json:"version"`
 
-	Seconds float64        `json:"seconds"` // from the first dial to the last answer
-	Seated  int            `json:"seated"`
-	Refused map[string]int `json:"refused"` // by the refusal's code
-	Errors  map[string]int `json:"errors"`  // answers that never came, by why
-	PerSec  float64        `json:"joins_per_second"`
-	Joined  latency        `json:"dial_to_joined_ms"`
-	Shown   latency        `json:"joined_to_seen_ms"`
-	Server  *serverCost    `json:"server"` // null: its metrics are not known
-	Client  clientCost     `json:"client"`
-	Broken  []string       `json:"broken"` // the invariants that did not hold
-	Warning string         `json:"warning,omitempty"`
+	Seconds    float64            `json:"seconds"` // of the measured part
+	Seated     int                `json:"seated"`
+	Refused    map[string]int     `json:"refused"` // by the refusal's code
+	Errors     map[string]int     `json:"errors"`  // answers that never came, by why
+	AskedAgain int                `json:"asked_again"`
+	JoinsPerS  float64            `json:"joins_per_second"`
+	Times      map[string]latency `json:"times_ms"`
+	Sockets    int                `json:"sockets"` // at the end
+	Heard      map[string]int64   `json:"messages_heard"`
+	Deliveries int64              `json:"deliveries"`                  // of what everyone was told
+	PerRead    float64            `json:"messages_per_read,omitempty"` // that the load made
+	In         float64            `json:"bytes_to_a_socket"`
+	Out        float64            `json:"bytes_from_a_socket"`
+	Server     *serverCost        `json:"server"` // null: it is not known
+	Client     clientCost         `json:"client"`
+	Bare       bare               `json:"bare"`
+	Broken     []string           `json:"broken"` // the invariants that did not hold
+	Warning    string             `json:"warning,omitempty"`
 }
+
+func newReport(p plan) *report {
+	return &report{
+		Scenario: p.scenario, Settings: p.settings, Version: version(), Refused: map[string]int{}, Errors: map[string]int{},
+		Times: map[string]latency{}, Heard: map[string]int64{}, Broken: []string{},
+	}
+}
+
+func (r *report) breaks(format string, args ...any) {
+	r.Broken = append(r.Broken, fmt.Sprintf(format, args...))
+}
+
+// time notes how long something took, if it happened.
+func (r *report) time(what string, all []time.Duration) {
+	if len(all) > 0 {
+		r.Times[what] = latencyOf(all)
+	}
+}
+
+// The times that loads take.
+const (
+	dialToJoined  = "dial_to_joined"
+	askedToJoined = "asked_to_joined"
+	joinedToSeen  = "joined_to_seen"           // by the room's instructor
+	seenElsewhere = "joined_to_seen_elsewhere" // with the instructor on another instance
+	askedToHeard  = "asked_to_heard"           // of a change, by each who is told
+	gap           = "gap"                      // without a place, from the socket's end on
+)
 
 // A latency is how long something took, in milliseconds.
 type latency struct {
@@ -53,76 +88,63 @@ func latencyOf(all []time.Duration) latency {
 	return latency{at(.5), at(.9), at(.99), at(1)}
 }
 
-// A serverCost is what the load cost the server.
-type serverCost struct {
-	CPUSeconds      float64 `json:"cpu_seconds"`
-	CPUPerJoinUs    float64 `json:"cpu_per_join_us"`
-	MemoryPerSocket float64 `json:"memory_per_socket_bytes"` // growth of its resident memory
+func (l latency) String() string {
+	return fmt.Sprintf("p50 %.2f  p90 %.2f  p99 %.2f  max %.2f", l.P50, l.P90, l.P99, l.Max)
 }
 
-// costOf returns what a server used between two readings for joins and open
-// sockets, nil if there are none.
-func costOf(before, after *usage, joins, sockets int) *serverCost {
+// A serverCost is what the load cost the servers together.
+type serverCost struct {
+	CPUSeconds       float64 `json:"cpu_seconds"`
+	CPUPerJoinUs     float64 `json:"cpu_per_join_us,omitempty"`
+	CPUPerDeliveryUs float64 `json:"cpu_per_delivery_us,omitempty"`
+	CPUPerChangeUs   float64 `json:"cpu_per_change_us,omitempty"`       // nobody being told; not in that of a delivery
+	MemoryPerSocket  float64 `json:"memory_per_socket_bytes,omitempty"` // growth of what is resident
+	StackPerSocket   float64 `json:"stack_per_socket_bytes,omitempty"`
+	HeapPerSocket    float64 `json:"heap_per_socket_bytes,omitempty"`
+}
+
+// cost fills in what the servers used between two readings, for joins if that
+// is what it was for.
+func (r *report) cost(before, after *usage, joins int) {
 	if before == nil || after == nil {
-		return nil
+		return
 	}
-	c := &serverCost{CPUSeconds: after.cpu - before.cpu}
+	r.Server = &serverCost{CPUSeconds: after.cpu - before.cpu}
 	if joins > 0 {
-		c.CPUPerJoinUs = c.CPUSeconds * 1e6 / float64(joins)
+		r.Server.CPUPerJoinUs = r.Server.CPUSeconds * 1e6 / float64(joins)
 	}
-	if sockets > 0 {
-		c.MemoryPerSocket = (after.memory - before.memory) / float64(sockets)
-	}
-	return c
 }
 
 // A clientCost is what making the load cost this process.
 type clientCost struct {
-	CPUSeconds float64 `json:"cpu_seconds"`
-	// Share is that part of what the processors of this machine can do.
-	Share float64 `json:"cpu_share"`
-}
-
-// A stopwatch takes time and the processor's time of this process.
-type stopwatch struct {
-	began time.Time
-	cpu   time.Duration
-}
-
-func startStopwatch() stopwatch { return stopwatch{time.Now(), ownCPU()} }
-
-func (s stopwatch) client() clientCost {
-	used := (ownCPU() - s.cpu).Seconds()
-	return clientCost{used, used / time.Since(s.began).Seconds() / float64(runtime.NumCPU())}
-}
-
-func ownCPU() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0 // it knows no other error than a bad address
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	CPUSeconds    float64 `json:"cpu_seconds"`
+	Share         float64 `json:"cpu_share"` // of what this machine's processors can do
+	Busy          float64 `json:"busy"`      // part of the time in which it did not wait for sockets
+	Reads         int64   `json:"reads"`
+	CPUPerJoinUs  float64 `json:"cpu_per_join_us,omitempty"`
+	CPUPerHeardUs float64 `json:"cpu_per_message_us,omitempty"`
 }
 
 const (
-	// busyShare is the part of a machine's processors beyond which whoever
-	// wants more waits in line for them.
+	// busyShare is the part of its time beyond which whoever wants more from a
+	// processor waits in line for it.
 	busyShare = 0.9
 	// brokenShown is as much as a person reads.
 	brokenShown = 10
 )
 
-// judgeClient says so where the client, not the server, was what was
-// measured. Own: the server ran on this machine.
-func (r *report) judgeClient(own bool) {
+// judgeClient says so where the client, not the servers, was what was
+// measured. Own: the servers ran on this machine, pinned: each on a processor
+// of its own.
+func (r *report) judgeClient(pinned, own bool) {
 	all := r.Client.Share
 	if own && r.Server != nil {
 		all += r.Server.CPUSeconds / r.Seconds / float64(runtime.NumCPU())
 	}
 	switch {
-	case r.Client.Share > busyShare:
-		r.Warning = "the client was the bottleneck: it used all of this machine's processors"
-	case all > busyShare && r.Server != nil && r.Client.CPUSeconds > r.Server.CPUSeconds:
+	case r.Client.Busy > busyShare:
+		r.Warning = fmt.Sprintf("the client was the bottleneck: it was busy %.0f %% of the time", 100*r.Client.Busy)
+	case !pinned && all > busyShare && r.Server != nil && r.Client.CPUSeconds > r.Server.CPUSeconds:
 		r.Warning = "the client was the bottleneck: it shared this machine with the server and used more of it"
 	}
 }
@@ -135,19 +157,7 @@ func (r *report) write(w io.Writer, asJSON bool) error {
 		return encoder.Encode(r)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
-	row(r.Scenario, "%s", counts(r.Settings))
-	row("seated", "%d", r.Seated)
-	row("refused", "%s", counts(r.Refused))
-	row("errors", "%s", counts(r.Errors))
-	row("joins/s", "%.0f (%.2f s)", r.PerSec, r.Seconds)
-	row("dial → joined, ms", "%s", r.Joined)
-	row("joined → seen, ms", "%s", r.Shown)
-	if s := r.Server; s != nil {
-		row("server CPU", "%.0f µs a join (%.2f s)", s.CPUPerJoinUs, s.CPUSeconds)
-		row("server memory", "%.1f KiB a socket", s.MemoryPerSocket/1024)
-	}
-	row("client CPU", "%.0f %% of this machine (%.2f s)", 100*r.Client.Share, r.Client.CPUSeconds)
+	r.rows(func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) })
 	if err := table.Flush(); err != nil {
 		return err
 	}
@@ -164,50 +174,115 @@ func (r *report) write(w io.Writer, asJSON bool) error {
 	return nil
 }
 
-func (l latency) String() string {
-	return fmt.Sprintf("p50 %.1f  p90 %.1f  p99 %.1f  max %.1f", l.P50, l.P90, l.P99, l.Max)
+func (r *report) rows(row func(name, format string, args ...any)) {
+	row(r.Scenario, "%s", counts(r.Settings))
+	row("seated", "%d", r.Seated)
+	row("refused", "%s", counts(r.Refused))
+	row("errors", "%s", counts(r.Errors))
+	if r.AskedAgain > 0 {
+		row("asked again", "%d", r.AskedAgain)
+	}
+	if r.JoinsPerS > 0 {
+		row("joins/s", "%.0f", r.JoinsPerS)
+	}
+	row("measured", "%.2f s", r.Seconds)
+	for _, what := range slices.Sorted(maps.Keys(r.Times)) {
+		beside := ""
+		if what != gap { // that is what clients make of it
+			beside = r.Bare.beside(r.Times[what])
+		}
+		row(strings.NewReplacer("_to_", " → ", "_", " ").Replace(what)+", ms", "%s%s", r.Times[what], beside)
+	}
+	row("messages heard", "%s", counts(r.Heard))
+	row("bytes a socket", "%.0f to it, %.0f from it", r.In, r.Out)
+	if r.Deliveries > 0 {
+		row("deliveries", "%d", r.Deliveries)
+	}
+	if r.PerRead > 0 {
+		row("  a read", "%.1f", r.PerRead)
+	}
+	if r.Server != nil {
+		r.Server.rows(row, &r.Bare)
+	}
+	r.Client.rows(row)
+	if r.Bare != (bare{}) {
+		row("bare", "%s", &r.Bare)
+	}
 }
 
-func counts(of map[string]int) (text string) {
-	for _, name := range slices.Sorted(maps.Keys(of)) {
-		text += fmt.Sprintf("%d %s  ", of[name], name)
+func (s *serverCost) rows(row func(name, format string, args ...any), b *bare) {
+	row("server CPU", "%.3f s", s.CPUSeconds)
+	if s.CPUPerJoinUs > 0 {
+		row("  a join", "%.1f µs", s.CPUPerJoinUs)
 	}
-	if text == "" {
-		return "0"
+	if s.CPUPerDeliveryUs > 0 {
+		beside := ""
+		if b.LoopbackUs > 0 {
+			beside = fmt.Sprintf(" (%.2f × a bare write)", s.CPUPerDeliveryUs/b.LoopbackUs)
+		}
+		row("  a delivery", "%.2f µs%s", s.CPUPerDeliveryUs, beside)
+	}
+	if s.CPUPerChangeUs > 0 {
+		row("  a change itself", "%.0f µs, which deliveries are not charged", s.CPUPerChangeUs)
+	}
+	if s.MemoryPerSocket > 0 {
+		row("server memory", "%.1f KiB a socket", s.MemoryPerSocket/1024)
+	}
+	if s.StackPerSocket > 0 {
+		row("  of it", "%.1f KiB stacks, %.1f KiB heap", s.StackPerSocket/1024, s.HeapPerSocket/1024)
+	}
+}
+
+func (c *clientCost) rows(row func(name, format string, args ...any)) {
+	row("client CPU", "%.3f s, %.0f %% of this machine, busy %.0f %% of the time", c.CPUSeconds, 100*c.Share, 100*c.Busy)
+	if c.CPUPerJoinUs > 0 {
+		row("  a join", "%.1f µs", c.CPUPerJoinUs)
+	}
+	if c.CPUPerHeardUs > 0 {
+		row("  a message", "%.2f µs", c.CPUPerHeardUs)
+	}
+}
+
+// A unit is one of the bare times.
+type unit struct {
+	name, plural string
+	ms           float64
+}
+
+func (b *bare) units() []unit {
+	all := []unit{
+		{"durable write", "durable writes", b.DurableWriteMs}, {"commit", "commits", b.CommitMs},
+		{"Redis round trip", "Redis round trips", b.RedisTripMs},
+	}
+	return slices.DeleteFunc(all, func(u unit) bool { return u.ms == 0 })
+}
+
+// beside sets a time against the bare ones of the same run.
+func (b *bare) beside(l latency) (text string) {
+	for _, u := range b.units() {
+		text += fmt.Sprintf("  = %.1f %s", l.P50/u.ms, u.plural)
 	}
 	return text
 }
 
-// A progress shows on a terminal how far a load is, and nothing elsewhere.
-type progress struct {
-	done atomic.Int64
-	stop func()
+func (b *bare) String() string {
+	var all []string
+	for _, u := range b.units() {
+		all = append(all, fmt.Sprintf("%s %.3f ms", u.name, u.ms))
+	}
+	if b.LoopbackUs > 0 {
+		all = append(all, fmt.Sprintf("write to a socket %.2f µs", b.LoopbackUs))
+	}
+	return strings.Join(all, ", ")
 }
 
-// showProgress shows until stop is called.
-func showProgress(w io.Writer, what string, total int) *progress {
-	p := &progress{stop: func() {}}
-	if !isTerminal(w) {
-		return p
+// counts lists what there is of each.
+func counts[N any](of map[string]N) (text string) {
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		text += fmt.Sprintf("%v %s  ", of[name], strings.ReplaceAll(name, "_", " "))
 	}
-	stopped, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				fmt.Fprintf(w, "\r%d of %d %s", p.done.Load(), total, what)
-			case <-stopped:
-				fmt.Fprint(w, "\r\033[K")
-				return
-			}
-		}
-	}()
-	p.stop = func() {
-		close(stopped)
-		<-gone
+	if text == "" {
+		return "0"
 	}
-	return p
+	return strings.TrimRight(text, " ")
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -45,6 +43,17 @@ func (t *loadTarget) passport(user room.UserID, name string, role room.Role) (st
 	}, false)
 }
 
+// A badAnswer is an answer to an HTTP call that is not of the 200s.
+type badAnswer struct {
+	call   string
+	status int
+	body   []byte
+}
+
+func (b *badAnswer) Error() string {
+	return fmt.Sprintf("%s was answered %d: %s", b.call, b.status, b.body)
+}
+
 // call makes an HTTP call with a passport and reads the answer, if it is of
 // the 200s, into answer, which may be nil.
 func (t *loadTarget) call(ctx context.Context, passport, method, path, body string, answer any) error {
@@ -66,76 +75,12 @@ func (t *loadTarget) call(ctx context.Context, passport, method, path, body stri
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s was answered %s: %s", method, path, response.Status, data)
+		return &badAnswer{method + " " + path, response.StatusCode, data}
 	}
 	if answer == nil {
 		return nil
 	}
 	return json.Unmarshal(data, answer)
-}
-
-// A usage is what a server has used so far, by its own metrics.
-type usage struct {
-	cpu    float64 // seconds
-	memory float64 // bytes, resident
-}
-
-// usage reads the server's metrics. It returns nil if nobody has said where
-// they are.
-func (t *loadTarget) usage(ctx context.Context) (*usage, error) {
-	if t.ops == "" {
-		return nil, nil
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.ops+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := t.http.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("read the server's metrics: %w", err)
-	}
-	defer response.Body.Close()
-	u := &usage{}
-	lines := bufio.NewScanner(response.Body)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		switch name {
-		case "process_cpu_seconds_total":
-			u.cpu, err = strconv.ParseFloat(value, 64)
-		case "process_resident_memory_bytes":
-			u.memory, err = strconv.ParseFloat(value, 64)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the server's metrics: %w", err)
-		}
-	}
-	return u, lines.Err()
-}
-
-// startTarget starts a server of our own, with its own key and in a folder
-// that goes when stop is called.
-func startTarget(ctx context.Context, environ environment) (target *loadTarget, stop func() error, err error) {
-	folder, err := os.MkdirTemp("", "lectern-bench-")
-	if err != nil {
-		return nil, nil, err
-	}
-	key := newKey("s")
-	keys, err := room.NewKeyring(room.KeyConfig{Signing: []room.Key{key}})
-	if err != nil {
-		return nil, nil, err
-	}
-	set := []string{signingKeys + "=" + key.Reveal()}
-	for name, value := range environ.values {
-		if !strings.HasPrefix(name, "LECTERN_") {
-			set = append(set, name+"="+value)
-		}
-	}
-	server, err := launch(ctx, folder, set)
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("start a server: %w", err), os.RemoveAll(folder))
-	}
-	target = &loadTarget{url: server.url, ops: server.ops, keys: keys, http: &http.Client{Timeout: answerTime}}
-	return target, func() error { return errors.Join(server.stop(), os.RemoveAll(folder)) }, nil
 }
 
 // A child is a server in a process of its own, of this same program.

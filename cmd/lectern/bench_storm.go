@@ -3,201 +3,140 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/lectern-room/lectern/room"
 )
 
-// A stormCommand is the bell: students join one room as fast as they can,
-// while its instructor watches, and all stay.
-type stormCommand struct {
-	Students int `default:"5000" help:"How many join."`
-	Seats    int `default:"4000" help:"How many the room has seats for."`
-	InFlight int `default:"128" help:"How many join at the same time; 0: all."`
+// A gathering is people who take seats, each with a socket, and stay: what
+// most scenarios begin with.
+type gathering struct {
+	Students  int     `default:"5000" help:"How many join."`
+	Seats     int     `default:"0" help:"How many each room has seats for; 0: for all who come."`
+	InFlight  int     `default:"128" help:"How many join at the same time; 0: all."`
+	Rate      float64 `help:"How many begin to join a second; 0: as many as can."`
+	OpenFirst bool    `help:"All have their sockets before the first asks for a seat."`
+	Rooms     int     `kong:"-"`
 
 	loadFlags `embed:""`
 }
 
-// Run carries out the scenario.
-func (c *stormCommand) Run(ctx context.Context, p *program) error {
-	if c.Students < 1 || c.Seats < 1 || c.InFlight < 0 {
-		return errors.New("--students and --seats are numbers from 1, --in-flight from 0")
+func (g *gathering) valid() error {
+	if g.Students < 1 || g.Rooms < 1 || g.Seats < 0 || g.InFlight < 0 || g.Rate < 0 {
+		return errors.New("--students and --rooms are numbers from 1, --seats, --in-flight and --rate from 0")
 	}
-	return c.run(ctx, p, c.Students+1, func(ctx context.Context, t *loadTarget) (*report, error) {
-		s, err := c.gather(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		shown := showProgress(p.stderr, "answered", c.Students)
-		err = s.strike(ctx, &shown.done)
-		shown.stop()
-		return s.report, errors.Join(err, s.end(ctx))
-	})
+	if g.Seats == 0 {
+		g.Seats = (g.Students + g.Rooms - 1) / g.Rooms
+	}
+	return nil
 }
 
-// A storm is a scenario under way.
-type storm struct {
-	*stormCommand
-	target     *loadTarget
-	report     *report
-	instructor string // the passport
-	watcher    *watcher
-	join       []byte // the request
-	students   []*student
-
-	present sync.WaitGroup // one for each goroutine
-	over    atomic.Bool    // sockets that end now were told to
-	lost    atomic.Int64   // sockets that ended before
+// plan is what a scenario needs that begins with a gathering.
+func (g *gathering) plan(scenario string) plan {
+	settings := map[string]any{"students": g.Students, "seats_a_room": g.Seats, "rooms": g.Rooms, "in_flight": g.InFlight}
+	if g.Rate > 0 {
+		settings["a_second"] = g.Rate
+	}
+	if g.OpenFirst {
+		settings["sockets_open_first"] = g.Students
+	}
+	return plan{scenario: scenario, sockets: g.Students + g.Rooms, settings: settings}
 }
 
-// A student is one person of the storm and what came of the join. It is
-// owned by its goroutine until answered.
-type student struct {
-	user     room.UserID
-	passport string
-
-	socket          *loadSocket // nil: there is none
-	dialled, joined time.Time
-	answer          answer
-	err             error
-}
-
-// gather makes everyone's passport, opens the room and has it watched.
-func (c *stormCommand) gather(ctx context.Context, t *loadTarget) (*storm, error) {
-	s := &storm{stormCommand: c, target: t, report: &report{
-		Scenario: "storm", Settings: map[string]int{"students": c.Students, "seats": c.Seats, "in_flight": c.InFlight},
-		Refused: map[string]int{}, Errors: map[string]int{}, Broken: []string{},
-	}}
-	run := "storm-" + strings.ToLower(room.NewToken())
-	var err error
-	if s.instructor, err = t.passport(room.UserID(run), "Instructor", room.Instructor); err != nil {
+// open opens the rooms, makes everyone's passport, and connects everyone if
+// that is wanted.
+func (g *gathering) open(ctx context.Context, b *bench) (all []*visitor, err error) {
+	if err := b.opens(ctx, g.Rooms, g.Seats); err != nil {
 		return nil, err
 	}
-	for i := range c.Students {
-		st := &student{user: room.UserID(fmt.Sprintf("%s-%d", run, i+1))}
-		if st.passport, err = t.passport(st.user, fmt.Sprintf("Student %d", i+1), room.Student); err != nil {
-			return nil, err
-		}
-		s.students = append(s.students, st)
+	if all, err = b.students(g.Students); err != nil || !g.OpenFirst {
+		return all, err
 	}
-	id, code, err := t.openRoom(ctx, s.instructor, "Storm", c.Seats)
-	if err != nil {
-		return nil, fmt.Errorf("open the room: %w", err)
-	}
-	s.join = fmt.Appendf(nil, `{"id":1,"type":"join","code":%q}`, code)
-	socket, err := dialSocket(ctx, t.url, s.instructor)
-	if err != nil {
-		return nil, fmt.Errorf("connect the instructor: %w", err)
-	}
-	socket.patient()
-	s.watcher = newWatcher(socket, id)
-	s.present.Go(s.watcher.watch)
-	return s, nil
+	return all, b.connect(ctx, all)
 }
 
-// strike lets the students in, and fills in the report.
-func (s *storm) strike(ctx context.Context, done *atomic.Int64) error {
-	before, err := s.target.usage(ctx)
+// dialAtOnce is how many connect at the same time where that is not measured:
+// well under what a server's kernel lets wait.
+const dialAtOnce = 128
+
+// connect gives everyone a socket.
+func (b *bench) connect(ctx context.Context, all []*visitor) error {
+	t := &turns{people: all, begin: b.dial, inFlight: dialAtOnce}
+	b.hooks = &hooks{opened: t.done, ended: func(v *visitor, err error) {
+		v.err = err
+		t.done(v)
+	}}
+	return b.everyone(ctx, "connected", t)
+}
+
+// seat has everyone ask for a seat, and returns when all have an answer or will
+// have none. Those without a socket connect first.
+func (g *gathering) seat(ctx context.Context, b *bench, all []*visitor, seated func(*visitor)) error {
+	t := &turns{people: all, inFlight: g.InFlight, rate: g.Rate}
+	t.begin = func(v *visitor) {
+		if v.fd == 0 {
+			b.dial(v)
+			return
+		}
+		b.join(v)
+	}
+	b.hooks = &hooks{
+		opened: b.join,
+		answered: func(v *visitor) {
+			if seated != nil && v.seat > 0 {
+				seated(v)
+			}
+			t.done(v)
+		},
+		ended: func(v *visitor, err error) {
+			v.err = err
+			t.done(v)
+		},
+	}
+	return b.everyone(ctx, "answered", t)
+}
+
+// measure has everyone take a seat and fills in what that cost and took.
+func (g *gathering) measure(ctx context.Context, b *bench, all []*visitor) error {
+	before, err := b.usage(ctx)
 	if err != nil {
 		return err
 	}
-	watch := startStopwatch()
-	s.joinAll(ctx, done)
-	s.report.Seconds = time.Since(watch.began).Seconds()
-	s.report.Client = watch.client()
-	after, err := s.target.usage(ctx)
+	watch := b.stopwatch()
+	if err := g.seat(ctx, b, all, nil); err != nil {
+		return err
+	}
+	b.stop(watch)
+	after, err := b.usage(ctx)
 	if err != nil {
 		return err
 	}
-	stored, broken, err := s.target.converge(ctx, s.instructor, s.watcher)
-	if err != nil {
-		return err
+	r := b.report
+	if b.account(all); g.OpenFirst {
+		delete(r.Times, dialToJoined)
 	}
-	s.report.Broken = append(s.report.Broken, broken...)
-	s.account(stored)
-	answered := s.report.Seated
-	for _, n := range s.report.Refused {
+	answered := r.Seated
+	for _, n := range r.Refused {
 		answered += n
 	}
-	s.report.PerSec = float64(answered) / s.report.Seconds
-	s.report.Server = costOf(before, after, answered, answered)
-	s.report.judgeClient(s.Server == "")
-	return ctx.Err()
+	r.JoinsPerS = float64(answered) / r.Seconds
+	r.cost(before, after, answered)
+	if r.Client.CPUPerJoinUs = r.Client.CPUSeconds * 1e6 / float64(max(1, answered)); r.Server != nil {
+		r.Server.MemoryPerSocket = (after.memory - before.memory) / float64(len(all))
+	}
+	if should := min(g.Students, g.Seats*g.Rooms); r.Seated != should {
+		r.breaks("%d were seated, not %d", r.Seated, should)
+	}
+	return nil
 }
 
-// joinAll returns when every student has an answer, or will have none.
-func (s *storm) joinAll(ctx context.Context, done *atomic.Int64) {
-	places := s.InFlight
-	if places == 0 {
-		places = len(s.students)
+// conclude fills in what was told to whom, and checks it.
+func (b *bench) conclude(ctx context.Context, all []*visitor) error {
+	if err := b.check(ctx, len(b.report.Errors) == 0); err != nil {
+		return err
 	}
-	free := make(chan struct{}, places)
-	var answered sync.WaitGroup
-	for _, st := range s.students {
-		free <- struct{}{}
-		answered.Add(1)
-		s.present.Go(func() {
-			st.attend(ctx, s, func() {
-				<-free
-				done.Add(1)
-				answered.Done()
-			})
-		})
-	}
-	answered.Wait()
-}
-
-// attend joins, calls answered, and stays until the storm is over.
-func (st *student) attend(ctx context.Context, s *storm, answered func()) {
-	st.dialled = time.Now()
-	if st.socket, st.err = dialSocket(ctx, s.target.url, st.passport); st.err == nil {
-		st.answer, st.err = st.socket.ask(s.join)
-		st.joined = time.Now()
-		st.socket.patient()
-	}
-	socket, failed := st.socket, st.err != nil
-	answered()
-	if failed {
-		return
-	}
-	if socket.attend(); !s.over.Load() {
-		s.lost.Add(1)
-	}
-}
-
-// account fills in what became of everyone, and what should have.
-func (s *storm) account(stored []seatEntry) {
-	r := s.report
-	told := acknowledged{}
-	seen := s.watcher.seen()
-	var joined, shown []time.Duration
-	for _, st := range s.students {
-		switch {
-		case st.err != nil:
-			r.Errors[cause(st.err)]++
-		case st.answer.Type == "joined":
-			told[st.user] = st.answer.Seat
-			joined = append(joined, st.joined.Sub(st.dialled))
-			if at, ok := seen[st.user]; ok {
-				shown = append(shown, max(0, at.Sub(st.joined)))
-			}
-		default:
-			r.Refused[st.answer.Code]++
-		}
-	}
-	if lost := int(s.lost.Load()); lost > 0 {
-		r.Errors["sockets lost"] = lost
-	}
-	r.Seated, r.Joined, r.Shown = len(told), latencyOf(joined), latencyOf(shown)
-	if should := min(s.Students, s.Seats); r.Seated != should {
-		r.Broken = append(r.Broken, fmt.Sprintf("%d were seated, not %d", r.Seated, should))
-	}
-	r.Broken = append(r.Broken, told.broken(s.Seats, stored, len(r.Errors) == 0)...)
+	b.seen(all)
+	b.traffic()
+	return nil
 }
 
 // cause names an error without what is different for every socket.
@@ -209,19 +148,83 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// end closes the room and all sockets.
-func (s *storm) end(ctx context.Context) error {
-	s.over.Store(true)
-	err := s.target.closeRoom(context.WithoutCancel(ctx), s.instructor, s.watcher.room)
-	s.watcher.socket.conn.Close()
-	for _, st := range s.students {
-		if st.socket != nil {
-			st.socket.conn.Close()
+// A stormCommand is the bell: students join one room as fast as they can,
+// while its instructor watches, and all stay.
+type stormCommand struct {
+	gathering `embed:""`
+}
+
+// Run carries out the scenario.
+func (c *stormCommand) Run(ctx context.Context, p *program) error {
+	c.Rooms = 1
+	return c.gather(ctx, p, "storm")
+}
+
+// A roomsCommand is a school's bell: students join many rooms at the same
+// time, each watched by its instructor, and all stay.
+type roomsCommand struct {
+	Count int `name:"rooms" default:"50" help:"How many rooms."`
+
+	gathering `embed:""`
+}
+
+// Run carries out the scenario.
+func (c *roomsCommand) Run(ctx context.Context, p *program) error {
+	c.Rooms = c.Count
+	return c.gather(ctx, p, "rooms")
+}
+
+func (g *gathering) gather(ctx context.Context, p *program, scenario string) error {
+	if err := g.valid(); err != nil {
+		return err
+	}
+	return g.run(ctx, p, g.plan(scenario), func(ctx context.Context, b *bench) error {
+		all, err := g.open(ctx, b)
+		if err != nil {
+			return err
 		}
+		if err := g.measure(ctx, b, all); err != nil {
+			return err
+		}
+		return b.conclude(ctx, all)
+	})
+}
+
+// An idleCommand is people who have joined and hear nothing: what a socket
+// takes of a server's memory.
+type idleCommand struct {
+	gathering `embed:""`
+
+	Settle time.Duration `default:"5s" help:"How long nothing happens before the memory is read."`
+}
+
+// Run carries out the scenario.
+func (c *idleCommand) Run(ctx context.Context, p *program) error {
+	c.Rooms = 1
+	if err := c.valid(); err != nil {
+		return err
 	}
-	s.present.Wait()
-	if err != nil {
-		return fmt.Errorf("close the room: %w", err)
-	}
-	return nil
+	return c.run(ctx, p, c.plan("idle"), func(ctx context.Context, b *bench) error {
+		before, err := b.says(ctx)
+		if err != nil {
+			return err
+		}
+		all, err := c.open(ctx, b)
+		if err != nil {
+			return err
+		}
+		if err := c.measure(ctx, b, all); err != nil {
+			return err
+		}
+		if err := b.rest(ctx, c.Settle); err != nil {
+			return err
+		}
+		after, err := b.says(ctx)
+		if s := b.report.Server; s != nil && after != nil {
+			n := float64(len(all))
+			s.MemoryPerSocket = (after.memory - before.memory) / n
+			s.StackPerSocket, s.HeapPerSocket = (after.stacks-before.stacks)/n, (after.heap-before.heap)/n
+		}
+		return errors.Join(err, b.conclude(ctx, all))
+	})
 }

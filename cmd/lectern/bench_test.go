@@ -1,12 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"runtime"
 	"slices"
@@ -14,110 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/lectern-room/lectern/room"
 )
-
-// echo is a server that hands each upgraded connection to talk.
-func echo(t *testing.T, talk func(ctx context.Context, c *websocket.Conn) error) *url.URL {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer good" {
-			w.WriteHeader(http.StatusUnauthorized)
-			w.Write([]byte(`{"code":"unauthorized"}`))
-			return
-		}
-		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"lectern.v1"}})
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer c.CloseNow()
-		if err := talk(r.Context(), c); err != nil {
-			t.Error(err)
-		}
-	}))
-	t.Cleanup(server.Close)
-	address, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
-
-func TestLoadSocket(t *testing.T) {
-	sizes := []int{0, 1, 125, 126, 65535, 65536, 300_000}
-	server := echo(t, func(ctx context.Context, c *websocket.Conn) error {
-		c.SetReadLimit(1 << 20)
-		for range sizes {
-			kind, data, err := c.Read(ctx)
-			if err != nil {
-				return err
-			}
-			if err := c.Write(ctx, kind, data); err != nil {
-				return err
-			}
-		}
-		reading := c.CloseRead(ctx) // takes the pong
-		if err := c.Ping(ctx); err != nil {
-			return err
-		}
-		c.Close(4002, "slow")
-		<-reading.Done()
-		return nil
-	})
-	s, err := dialSocket(t.Context(), server, "good")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.conn.Close()
-	for _, size := range sizes {
-		sent := strings.Repeat("가a", size/4+1)[:size/4*4] + strings.Repeat("x", size%4)
-		if err := s.send([]byte(sent)); err != nil {
-			t.Fatal(err)
-		}
-		got, err := s.read()
-		if err != nil || string(got) != sent {
-			t.Fatalf("%d bytes came back as %d: %v", len(sent), len(got), err)
-		}
-	}
-	var closed *closedSocket
-	if _, err := s.read(); !errors.As(err, &closed) || closed.code != 4002 || closed.reason != "slow" {
-		t.Errorf("the close frame was read as %v", err)
-	}
-}
-
-func TestLoadSocketReadsFragments(t *testing.T) {
-	server := echo(t, func(ctx context.Context, c *websocket.Conn) error {
-		w, err := c.Writer(ctx, websocket.MessageText)
-		if err != nil {
-			return err
-		}
-		for range 3 { // each more than the library's buffer, so each a frame
-			if _, err := w.Write([]byte(strings.Repeat("a", 10_000))); err != nil {
-				return err
-			}
-		}
-		return w.Close()
-	})
-	s, err := dialSocket(t.Context(), server, "good")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.conn.Close()
-	if got, err := s.read(); err != nil || string(got) != strings.Repeat("a", 30_000) {
-		t.Errorf("three fragments of 10,000 bytes came as %d: %v", len(got), err)
-	}
-}
-
-func TestRefusedUpgrade(t *testing.T) {
-	server := echo(t, nil)
-	var refused *refusedUpgrade
-	_, err := dialSocket(t.Context(), server, "bad")
-	if !errors.As(err, &refused) || refused.status != http.StatusUnauthorized || refused.code != "unauthorized" {
-		t.Errorf("a refused upgrade was read as %v", err)
-	}
-}
 
 func TestWatcherTakes(t *testing.T) {
 	ann := seatEntry{User: "ann", State: room.Seated, Seat: 1, Online: true}
@@ -155,7 +48,7 @@ func TestWatcherTakes(t *testing.T) {
 			w := newWatcher(nil, "r")
 			gap := false
 			for i := range test.messages {
-				gap = w.take(&test.messages[i], time.Now())
+				_, gap = w.take(&test.messages[i])
 			}
 			if gap != test.gap {
 				t.Errorf("gap: %v", gap)
@@ -218,32 +111,40 @@ func TestBrokenSeats(t *testing.T) {
 	}
 }
 
-// stormed runs a small storm and returns its report.
-func stormed(t *testing.T, environ []string, flags ...string) report {
+// benched runs a scenario, which must keep every promise, and returns its
+// report.
+func benched(t *testing.T, environ []string, args ...string) report {
 	t.Helper()
-	args := append([]string{"bench", "storm", "--students", "300", "--seats", "200", "--json"}, flags...)
 	var r report
-	if err := json.Unmarshal([]byte(must(t, environ, "", args...)), &r); err != nil {
+	if err := json.Unmarshal([]byte(must(t, environ, "", append(append([]string{"bench"}, args...), "--json")...)), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Seated != 200 || r.Refused["room_full"] != 100 || len(r.Refused) != 1 || len(r.Errors) != 0 || len(r.Broken) != 0 {
-		t.Errorf("a good storm was reported as %+v", r)
+	if len(r.Errors) > 0 || len(r.Broken) > 0 || r.Seconds <= 0 || r.Client.CPUSeconds <= 0 {
+		t.Errorf("lectern bench %q: %+v", args, r)
 	}
-	for what, l := range map[string]latency{"joined": r.Joined, "shown": r.Shown} {
-		if l.P50 < 0 || l.P90 < l.P50 || l.P99 < l.P90 || l.Max < l.P99 || l.Max <= 0 || l.Max > 1000*r.Seconds+5000 {
-			t.Errorf("%s: %v in %v s", what, l, r.Seconds)
+	for what, l := range r.Times {
+		if l.P50 < 0 || l.P90 < l.P50 || l.P99 < l.P90 || l.Max < l.P99 || l.Max > 1000*r.Seconds+5000 {
+			t.Errorf("lectern bench %q: %s %v in %v s", args, what, l, r.Seconds)
 		}
-	}
-	if r.PerSec <= 0 || r.Client.CPUSeconds <= 0 {
-		t.Errorf("%v joins/s, client %+v", r.PerSec, r.Client)
 	}
 	return r
 }
 
+// own is the environment of a load that starts its servers.
+func own() []string { return append(os.Environ(), beProgram+"=1") }
+
 func TestStorm(t *testing.T) {
-	r := stormed(t, append(os.Environ(), beProgram+"=1"))
-	if r.Server == nil || r.Server.CPUSeconds <= 0 || r.Server.CPUPerJoinUs <= 0 {
-		t.Errorf("the server's cost is %+v", r.Server)
+	for _, flags := range [][]string{{"--in-flight", "0"}, {"--open-first"}, {"--rate", "1000"}} {
+		r := benched(t, own(), append([]string{"storm", "--students", "300", "--seats", "200"}, flags...)...)
+		if r.Seated != 200 || r.Refused["room_full"] != 100 || len(r.Refused) != 1 || r.Sockets != 301 {
+			t.Errorf("%q: %+v", flags, r)
+		}
+		if r.Server == nil || r.Server.CPUPerJoinUs <= 0 || r.Server.MemoryPerSocket == 0 || r.Bare.DurableWriteMs <= 0 {
+			t.Errorf("%q: the server's cost is %+v beside %+v", flags, r.Server, r.Bare)
+		}
+		if r.Times[askedToJoined].Max <= 0 || r.Times[joinedToSeen] == (latency{}) {
+			t.Errorf("%q: %v", flags, r.Times)
+		}
 	}
 }
 
@@ -251,11 +152,64 @@ func TestStorm(t *testing.T) {
 // closes its room.
 func TestStormElsewhere(t *testing.T) {
 	i := startInstance(t)
-	for _, flags := range [][]string{{"--in-flight", "0"}, {"--ops", i.loadTarget.ops}} {
-		r := stormed(t, i.environ(), append(flags, "--server", i.loadTarget.url.String())...)
-		if known := len(flags) > 0 && flags[0] == "--ops"; (r.Server != nil) != known {
-			t.Errorf("the server's cost is %+v", r.Server)
+	for _, ops := range [][]string{nil, {"--ops", i.loadTarget.ops}} {
+		r := benched(t, i.environ(), append([]string{"storm", "--students", "100", "--server", i.loadTarget.url.String()}, ops...)...)
+		if r.Seated != 100 || (r.Server != nil) != (ops != nil) {
+			t.Errorf("%q: %d seated, the server's cost is %+v", ops, r.Seated, r.Server)
 		}
+	}
+}
+
+func TestRooms(t *testing.T) {
+	r := benched(t, own(), "rooms", "--rooms", "7", "--students", "100")
+	if r.Seated != 100 || r.Sockets != 107 || r.Heard["watching"] != 7 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestIdle(t *testing.T) {
+	r := benched(t, own(), "idle", "--students", "200", "--settle", "100ms")
+	if r.Seated != 200 || r.Server == nil || r.Server.StackPerSocket <= 0 {
+		t.Errorf("%+v, server %+v", r, r.Server)
+	}
+}
+
+func TestFanout(t *testing.T) {
+	for _, test := range []struct {
+		flags      []string
+		deliveries int64
+	}{
+		{[]string{"--people", "50", "--changes", "5", "--rate", "16"}, 5 * 50},
+		{[]string{"--people", "50", "--changes", "5", "--watching", "all"}, 5 * 50},
+		{[]string{"--people", "20", "--changes", "3", "--backlog", "9"}, 3 * 9 * 20},
+	} {
+		if r := benched(t, own(), append([]string{"fanout"}, test.flags...)...); r.Deliveries != test.deliveries || r.Server.CPUPerChangeUs <= 0 || r.Bare.LoopbackUs <= 0 || r.Times[askedToHeard].Max <= 0 {
+			t.Errorf("%q: %d deliveries, not %d; %v", test.flags, r.Deliveries, test.deliveries, r.Times)
+		}
+	}
+}
+
+func TestFanoutOfJoins(t *testing.T) {
+	for watching, watchers := range map[string]int64{"one": 1, "all": 51} {
+		r := benched(t, own(), "fanout", "--people", "50", "--change", "join", "--rate", "100", "--watching", watching)
+		if r.Seated != 50 || r.Heard["watching"] != watchers || r.Deliveries <= 0 || r.Heard["roster"] == 0 {
+			t.Errorf("%s: %+v", watching, r)
+		}
+	}
+}
+
+func TestMixed(t *testing.T) {
+	r := benched(t, own(), "mixed", "--students", "60", "--rooms", "3", "--bell", "500ms", "--for", "3s", "--flapping", "1")
+	if r.Seated != 60 || r.Times[gap].Max <= 0 || r.Heard["hello"] <= 63 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRestart(t *testing.T) {
+	s := newSharing(t)
+	r := benched(t, append(s.environ, own()...), "restart", "--instances", "2", "--students", "100", "--joining", "30")
+	if r.Seated != 130 || r.Times[gap].Max <= 0 || r.Heard["draining"] == 0 || r.Bare.CommitMs <= 0 || r.Bare.RedisTripMs <= 0 {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -264,13 +218,19 @@ func TestBenchRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no keys":     {[]string{"--server", "http://127.0.0.1:1"}, signingKeys},
-		"no URL":      {[]string{"--server", "127.0.0.1:1"}, "--server"},
-		"a path":      {[]string{"--server", "http://127.0.0.1:1/x"}, "--server"},
-		"no students": {[]string{"--students", "0"}, "--students"},
-		"too many":    {[]string{"--students", "1000000000"}, "open files"},
+		"no keys":       {[]string{"storm", "--server", "http://127.0.0.1:1"}, signingKeys},
+		"no URL":        {[]string{"storm", "--server", "127.0.0.1:1"}, "--server"},
+		"a path":        {[]string{"storm", "--server", "http://127.0.0.1:1/x"}, "--server"},
+		"TLS":           {[]string{"storm", "--server", "https://127.0.0.1:1"}, "TLS"},
+		"no students":   {[]string{"storm", "--students", "0"}, "--students"},
+		"too many":      {[]string{"storm", "--students", "1000000000"}, "open files"},
+		"no store":      {[]string{"rooms", "--instances", "2"}, "LECTERN_REDIS_URL"},
+		"none stays":    {[]string{"restart"}, "--instances"},
+		"too fast":      {[]string{"fanout", "--rate", "1000"}, "--rate"},
+		"not its own":   {[]string{"fanout", "--backlog", "2", "--server", "http://127.0.0.1:1"}, "of its own"},
+		"an impossible": {[]string{"mixed", "--flapping", "2"}, "--flapping"},
 	} {
-		got := try(t, nil, "", append([]string{"bench", "storm"}, test.args...)...)
+		got := try(t, nil, "", append([]string{"bench"}, test.args...)...)
 		if got.err == nil || !strings.Contains(got.err.Error(), test.want) {
 			t.Errorf("%s: %v", name, got.err)
 		}
@@ -296,21 +256,22 @@ func TestLatency(t *testing.T) {
 func TestJudgeClient(t *testing.T) {
 	all := float64(runtime.NumCPU())
 	for name, test := range map[string]struct {
-		client, server float64 // shares of this machine
-		own, warns     bool
+		client, server, busy float64 // shares of this machine, and of the time
+		pinned, own, warns   bool
 	}{
-		"neither":               {0.1, 0.1, true, false},
-		"client, alone":         {0.95, 0, false, true},
-		"client more":           {0.6, 0.35, true, true},
-		"server more":           {0.35, 0.6, true, false},
-		"server, on another":    {0.6, 0.9, false, false},
-		"client more, but idle": {0.3, 0.2, true, false},
+		"neither":               {0.1, 0.1, 0.3, false, true, false},
+		"client, alone":         {0.5, 0, 0.95, false, false, true},
+		"client more":           {0.6, 0.35, 0.8, false, true, true},
+		"server more":           {0.35, 0.6, 0.8, false, true, false},
+		"each its own":          {0.5, 0.45, 0.8, true, true, false},
+		"server, on another":    {0.6, 0.9, 0.8, false, false, false},
+		"client more, but idle": {0.3, 0.2, 0.5, false, true, false},
 	} {
 		r := report{
-			Seconds: 1, Client: clientCost{CPUSeconds: test.client * all, Share: test.client},
+			Seconds: 1, Client: clientCost{CPUSeconds: test.client * all, Share: test.client, Busy: test.busy},
 			Server: &serverCost{CPUSeconds: test.server * all},
 		}
-		r.judgeClient(test.own)
+		r.judgeClient(test.pinned, test.own)
 		if warned := r.Warning != ""; warned != test.warns {
 			t.Errorf("%s: %q", name, r.Warning)
 		}
@@ -318,14 +279,26 @@ func TestJudgeClient(t *testing.T) {
 }
 
 func TestReportTable(t *testing.T) {
-	r := &report{Scenario: "storm", Settings: map[string]int{"seats": 4}, Broken: slices.Repeat([]string{"it"}, 12)}
+	r := newReport(plan{scenario: "storm", settings: map[string]any{"seats": 4}})
+	r.Broken = slices.Repeat([]string{"it"}, 12)
+	r.Times[dialToJoined] = latency{3, 4, 5, 6}
+	r.Bare = bare{DurableWriteMs: 2, LoopbackUs: 5}
+	r.Server = &serverCost{CPUSeconds: 1, CPUPerDeliveryUs: 10}
 	var b strings.Builder
 	if err := r.write(&b, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"4 seats", "BROKEN: it", "and 2 more", "errors"} {
+	for _, want := range []string{"4 seats", "BROKEN: it", "and 2 more", "errors", "= 1.5 durable writes", "2.00 × a bare write"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
+func TestBar(t *testing.T) {
+	for done, full := range map[int]int{0: 0, 50: barWidth / 2, 100: barWidth} {
+		if got := bar(done, 100, "joined"); strings.Count(got, "█") != full || !strings.Contains(got, "of 100 joined") {
+			t.Errorf("%d: %s", done, got)
 		}
 	}
 }

@@ -3,10 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"crypto/sha1"
-	"crypto/tls"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -15,50 +11,27 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
+
+	"github.com/lectern-room/lectern/room"
 )
 
-const (
-	// answerTime is how long a dial and the answer to a request may take
-	// before they count as errors: much longer than the server lets them.
-	answerTime = 30 * time.Second
-	// clientBuffer holds a reply to join whole.
-	clientBuffer = 1 << 10
-	// maxServerFrame is what the protocol allows the server.
-	maxServerFrame = 1 << 20
-)
+// clientBuffer holds a reply to join whole.
+const clientBuffer = 1 << 10
 
-// Opcodes of RFC 6455, section 5.2.
-const (
-	opContinue = 0x0
-	opText     = 0x1
-	opClose    = 0x8
-	opPing     = 0x9
-	opPong     = 0xA
-)
-
-// A loadSocket is a client's end of one WebSocket (RFC 6455), made to cost so
-// little that the server is what is measured. One goroutine reads; send may
-// be called from any.
+// A loadSocket is a client's end of one WebSocket (RFC 6455) for tests that
+// play tricks with it. One goroutine reads; send may be called from any.
 type loadSocket struct {
 	conn    net.Conn
 	in      *bufio.Reader
 	message []byte // the last one, reused
 }
 
-// A refusedUpgrade is an answer other than 101 to a handshake.
-type refusedUpgrade struct {
-	status int
-	code   string // the problem's, if it has one
-}
-
-func (r *refusedUpgrade) Error() string {
-	return fmt.Sprintf("the server answered the upgrade with %d %s", r.status, r.code)
-}
-
 // dialSocket connects to the server's /v1/socket with a user passport.
 func dialSocket(ctx context.Context, server *url.URL, passport string) (*loadSocket, error) {
-	conn, err := dialServer(ctx, server)
+	dialer := net.Dialer{Timeout: answerTime}
+	conn, err := dialer.DialContext(ctx, "tcp", server.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -70,33 +43,10 @@ func dialSocket(ctx context.Context, server *url.URL, passport string) (*loadSoc
 	return s, nil
 }
 
-func dialServer(ctx context.Context, server *url.URL) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: answerTime}
-	port := server.Port()
-	if server.Scheme == "https" {
-		if port == "" {
-			port = "443"
-		}
-		overTLS := tls.Dialer{NetDialer: &dialer}
-		return overTLS.DialContext(ctx, "tcp", net.JoinHostPort(server.Hostname(), port))
-	}
-	if port == "" {
-		port = "80"
-	}
-	return dialer.DialContext(ctx, "tcp", net.JoinHostPort(server.Hostname(), port))
-}
-
-// acceptSuffix is what the server hashes with the key (RFC 6455, section 1.3).
-const acceptSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
 func (s *loadSocket) upgrade(host, passport string) error {
 	s.conn.SetDeadline(time.Now().Add(answerTime))
-	var nonce [16]byte
-	rand.Read(nonce[:])
-	key := base64.StdEncoding.EncodeToString(nonce[:])
-	_, err := io.WriteString(s.conn, "GET /v1/socket HTTP/1.1\r\nHost: "+host+
-		"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "+key+
-		"\r\nSec-WebSocket-Protocol: lectern.v1\r\nAuthorization: Bearer "+passport+"\r\n\r\n")
+	u := newUpgrade()
+	_, err := s.conn.Write(u.request(host, passport))
 	if err != nil {
 		return fmt.Errorf("send the handshake: %w", err)
 	}
@@ -110,8 +60,7 @@ func (s *loadSocket) upgrade(host, passport string) error {
 		json.NewDecoder(io.LimitReader(response.Body, maxServerFrame)).Decode(&problem)
 		return &refusedUpgrade{response.StatusCode, problem.Code}
 	}
-	accept := sha1.Sum([]byte(key + acceptSuffix))
-	if response.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(accept[:]) {
+	if response.Header.Get("Sec-WebSocket-Accept") != u.accept {
 		return errors.New("the server's Sec-WebSocket-Accept is wrong")
 	}
 	return nil
@@ -126,34 +75,8 @@ func (s *loadSocket) send(message []byte) error { return s.write(opText, message
 // write sends one whole frame, masked as a client's must be, in one call, so
 // that the frames of several goroutines never interleave.
 func (s *loadSocket) write(opcode byte, payload []byte) error {
-	b := make([]byte, 0, 14+len(payload))
-	b = append(b, 0x80|opcode)
-	switch n := len(payload); {
-	case n < 126:
-		b = append(b, 0x80|byte(n))
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
-	}
-	var mask [4]byte
-	rand.Read(mask[:])
-	b = append(b, mask[:]...)
-	for i, c := range payload {
-		b = append(b, c^mask[i&3])
-	}
-	_, err := s.conn.Write(b)
+	_, err := s.conn.Write(appendFrame(nil, opcode, payload))
 	return err
-}
-
-// A closedSocket is a close frame from the server.
-type closedSocket struct {
-	code   int
-	reason string
-}
-
-func (c *closedSocket) Error() string {
-	return fmt.Sprintf("the server closed the socket with %d %s", c.code, c.reason)
 }
 
 // read returns the next text message, which is valid until the next call. It
@@ -260,4 +183,73 @@ func (s *loadSocket) attend() error {
 			return err
 		}
 	}
+}
+
+// A watcher follows a room's roster as any client does: a snapshot first, and
+// then what changes, by the rules of versions.
+type watcher struct {
+	socket *loadSocket
+	room   room.ID
+
+	mu sync.Mutex // guards all below
+	roster
+	err error // why it has stopped
+}
+
+// newWatcher makes a watcher of a socket that nobody reads. It watches once
+// watch runs.
+func newWatcher(s *loadSocket, id room.ID) *watcher {
+	return &watcher{socket: s, room: id, roster: newRoster()}
+}
+
+// watch follows the room until the socket ends.
+func (w *watcher) watch() {
+	err := w.ask(0)
+	for err == nil {
+		err = w.next()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+}
+
+// ask asks for the roster, or for what has changed since a version.
+func (w *watcher) ask(since int64) error {
+	request := fmt.Appendf(nil, `{"id":1,"type":"watch","room_id":%q`, w.room)
+	if since > 0 {
+		request = fmt.Appendf(request, `,"since":%d`, since)
+	}
+	return w.socket.send(append(request, '}'))
+}
+
+func (w *watcher) next() error {
+	data, err := w.socket.read()
+	if err != nil {
+		return err
+	}
+	var m rosterMessage
+	if err := json.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("read a message to the watcher: %w", err)
+	}
+	if m.Type == "error" {
+		return fmt.Errorf("watching was refused: %s", m.Code)
+	}
+	w.mu.Lock()
+	_, gap := w.take(&m)
+	version := w.version
+	w.mu.Unlock()
+	if gap {
+		return w.ask(version)
+	}
+	return nil
+}
+
+// differs says where the roster is not the given one, "" if it is.
+func (w *watcher) differs(stored []seatEntry, version int64) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return fmt.Sprintf("the watcher's socket ended: %v", w.err)
+	}
+	return w.roster.differs(stored, version)
 }

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A progress shows on a terminal how far a load is, and nothing elsewhere.
+type progress struct {
+	done atomic.Int64
+	stop func()
+}
+
+// barWidth leaves room for the numbers on a narrow terminal.
+const barWidth = 30
+
+// showProgress shows until stop is called.
+func showProgress(w io.Writer, what string, total int) *progress {
+	p := &progress{stop: func() {}}
+	if !isTerminal(w) {
+		return p
+	}
+	stopped, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				fmt.Fprint(w, "\r"+bar(int(p.done.Load()), total, what))
+			case <-stopped:
+				fmt.Fprint(w, "\r\033[K")
+				return
+			}
+		}
+	}()
+	p.stop = func() {
+		close(stopped)
+		<-gone
+	}
+	return p
+}
+
+func bar(done, total int, what string) string {
+	full := min(barWidth, barWidth*done/max(1, total))
+	return fmt.Sprintf("[%s%s] %d of %d %s", strings.Repeat("█", full), strings.Repeat("·", barWidth-full), done, total, what)
+}
