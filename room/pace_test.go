@@ -26,7 +26,7 @@ func TestBusyRoomGathers(t *testing.T) {
 		}
 		before := i.header(id).Version
 		for n := range 100 {
-			go i.must(join(id, code, student(100+n)))
+			i.Ask(join(id, code, student(100+n)), nil)
 			time.Sleep(time.Millisecond)
 		}
 		synctest.Wait()
