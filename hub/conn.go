@@ -4,16 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
@@ -33,8 +30,8 @@ const (
 	// alive and hears so. Five seconds of the longest pongs.
 	controlRoom = 4 << 10
 
-	// readBuffer holds a usual request whole. Longer ones are read around it.
-	readBuffer = 512
+	// readBuffer is for the headers of frames; what they carry is read around it.
+	readBuffer = 32
 	// writeBuffer holds the longest control frame, 2 + 125 bytes, so that the
 	// library writes each with one call. It writes nothing else.
 	writeBuffer = 128
@@ -68,9 +65,12 @@ type conn struct {
 	raw syscall.RawConn // nil where nc has no descriptor, as a pipe
 
 	// Owned by serve and what it waits for.
-	early     []byte // sent by the client together with the handshake
-	lost      bool   // reading failed, or the peer ended without a close frame
-	inMessage bool   // between a message's first header and its last byte
+	message   func(data []byte)
+	ahead     []byte  // read, and not yet taken by the library
+	chunk     *[]byte // what ahead is a part of; nil: of nothing that others use again
+	err       error   // what ended the reading
+	lost      bool    // reading failed, or the peer ended without a close frame
+	inMessage bool    // between a message's first header and its last byte
 	messages  uint32
 	pings     *rate.Limiter // nil before the first: browsers send none
 	receiving sync.WaitGroup
@@ -80,23 +80,26 @@ type conn struct {
 	current atomic.Uint32 // number of the message or frame that has begun; 0: none
 
 	// Owned by sweep.
-	seen                     uint32 // the value of current that began at since
-	since, lastHeard, pinged time.Time
+	seen                     uint32        // the value of current that began at since
+	since, lastHeard, pinged time.Duration // after f.began; the peer counts as heard at first
 
 	next *conn // guarded by f.mu
 
 	mu sync.Mutex
 	// Guarded by mu.
-	busy     bool       // the right to write is with f: queued, or being written
-	pending  []outgoing // whole frames
-	queued   int        // bytes in pending and in f's hands
-	counted  int        // those of them that count towards maxWaiting
-	flushed  chan struct{}
-	closedAt time.Time
-	// silentSince is when the peer was last heard, if it ended for its silence.
-	silentSince time.Time
-	code        int // the first cause of the end, 0 before
-	reason      string
+	busy    bool       // the right to write is with f: queued, or being written
+	pending []outgoing // whole frames
+	queued  int        // bytes in pending and in f's hands
+	counted int        // those of them that count towards maxWaiting
+	ending  *ending    // nil while it lives
+}
+
+// An ending is how a connection comes to its end. It is never changed.
+type ending struct {
+	code    int // the first cause
+	reason  string
+	at      time.Time
+	flushed chan struct{} // closed when nothing more is written
 }
 
 // upgrade answers the handshake of a WebSocket and returns the connection,
@@ -105,7 +108,7 @@ type conn struct {
 // not. The caller has checked host and origin. After an error the response is
 // written.
 func upgrade(w http.ResponseWriter, r *http.Request, f *flusher) (*conn, error) {
-	now := time.Now()
+	now := time.Since(f.began)
 	c := &conn{f: f, lastHeard: now, pinged: now}
 	ws, err := websocket.Accept(&handshake{ResponseWriter: w, c: c}, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{subprotocol},
@@ -163,7 +166,7 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c := h.c
 	if n := brw.Reader.Buffered(); n > 0 {
 		early, _ := brw.Reader.Peek(n)
-		c.early = bytes.Clone(early)
+		c.ahead = bytes.Clone(early)
 	}
 	c.nc = nc
 	if s, ok := nc.(syscall.Conn); ok {
@@ -178,76 +181,10 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return t, bufio.NewReadWriter(c.br, bufio.NewWriterSize(t, writeBuffer)), nil
 }
 
-// A tap is the connection as the library sees it.
-type tap struct {
-	net.Conn
-	c *conn
-}
-
-// Read is called by serve's goroutine, or one that it waits for.
-func (t *tap) Read(p []byte) (n int, err error) {
-	c := t.c
-	if len(c.early) > 0 {
-		n = copy(p, c.early)
-		if c.early = c.early[n:]; len(c.early) == 0 {
-			c.early = nil // and what it was a part of
-		}
-	} else if n, err = t.Conn.Read(p); err != nil {
-		c.lost = true
-	}
-	if n > 0 {
-		c.f.in.Add(int64(n))
-		c.heard.Store(true)
-		if c.current.Load() == 0 {
-			c.begin()
-		}
-	}
-	return n, err
-}
-
-// Write takes a control frame: the answer to a ping, or a close frame, whose
-// code is then the cause of the end.
-func (t *tap) Write(p []byte) (int, error) {
-	if p[0]&0xf != opClose {
-		t.c.offerControl(bytes.Clone(p))
-		return len(p), nil
-	}
-	const header = 2 // of a control frame that is not masked
-	code, reason := parseClose(p[header:])
-	if !utf8.ValidString(reason) {
-		code, reason = closeBadText, "" // the peer's, which the library does not check
-	}
-	t.c.close(code, reason)
-	return len(p), nil
-}
-
-// Close is called by the library after a close frame from both sides, which
-// serve then knows of, or when a control frame does not end in time.
-func (t *tap) Close() error {
-	t.c.close(closeMisuse, slowMessage)
-	return nil
-}
-
-const slowMessage = "message not complete within 5 s"
-
-// begin notes that the first byte of a message or frame is there.
-func (c *conn) begin() {
-	c.messages++
-	if c.messages == 0 {
-		c.messages++ // 0 stands for none
-	}
-	c.current.Store(c.messages)
-}
-
-// between notes that a whole message, or a control frame outside of one, is
-// read: what the buffer still holds is the beginning of the next.
-func (c *conn) between() {
-	if c.br.Buffered() > 0 {
-		c.begin()
-	} else {
-		c.current.Store(0)
-	}
-}
+const (
+	slowMessage = "message not complete within 5 s"
+	silent      = "silent"
+)
 
 func (c *conn) gotPing(context.Context, []byte) bool {
 	if !c.inMessage {
@@ -269,77 +206,13 @@ func (c *conn) gotPong(context.Context, []byte) {
 	}
 }
 
-// serve reads until the connection ends, and returns when it is over. message
-// is called with each text message, valid UTF-8 of at most 32 KiB that it must
-// not keep, one after another, each on a goroutine of its own. The goroutine
-// that calls serve should have done little before: its stack stays as large as
-// that has made it.
-func (c *conn) serve(message func(data []byte)) {
-	err := c.read(message)
-	if code, _ := c.ended(); c.lost && code == 0 {
-		c.drop(closeLost, "lost")
-	} else {
-		c.close(closeProtocol, "protocol error")
-	}
-	<-c.flushed
-	if !c.lost && websocket.CloseStatus(err) == -1 {
-		// What still comes from a peer that did not close yet must be read: the
-		// kernel answers unread bytes with a reset that overtakes the close frame.
-		io.Copy(io.Discard, c.nc)
-	}
-	c.nc.Close()
-	c.ws.CloseNow() // frees its finalizer
-}
-
-var errUnsupported = errors.New("binary message")
-
-func (c *conn) read(message func(data []byte)) error {
-	for {
-		kind, body, err := c.ws.Reader(context.Background())
-		if err != nil {
-			return err
-		}
-		if kind != websocket.MessageText {
-			c.close(closeUnsupported, "binary message")
-			return errUnsupported
-		}
-		c.inMessage = true
-		// What it takes to handle a message would stay with this goroutine's
-		// stack for as long as the socket lives.
-		c.receiving.Go(func() { err = c.receive(body, message) })
-		c.receiving.Wait()
-		if err != nil {
-			return err
-		}
-		c.between()
-	}
-}
-
-// receive reads one message and hands it over, unless the connection is closing.
-func (c *conn) receive(body io.Reader, message func(data []byte)) error {
-	b := c.f.bodies.Get().(*bytes.Buffer)
-	defer c.f.bodies.Put(b)
-	b.Reset()
-	if _, err := b.ReadFrom(body); err != nil {
-		return err
-	}
-	c.inMessage = false
-	c.current.Store(0) // while it is handled, the peer owes nothing
-	if !utf8.Valid(b.Bytes()) {
-		c.close(closeBadText, "not UTF-8")
-	}
-	if code, _ := c.ended(); code == 0 {
-		message(b.Bytes())
-	}
-	return nil
-}
-
 // sweep checks how the peer is doing and pings it. The hub calls it for each
 // connection every 250 ms, from one goroutine: no socket needs a timer.
-func (c *conn) sweep(now time.Time) {
+func (c *conn) sweep(at time.Time) {
 	if code, _ := c.ended(); code != 0 {
 		return
 	}
+	now := at.Sub(c.f.began)
 	if c.heard.Load() {
 		c.heard.Store(false)
 		c.lastHeard = now
@@ -347,16 +220,13 @@ func (c *conn) sweep(now time.Time) {
 	switch m := c.current.Load(); {
 	case m != c.seen:
 		c.seen, c.since = m, now
-	case m != 0 && now.Sub(c.since) >= maxMessageTime:
+	case m != 0 && now-c.since >= maxMessageTime:
 		c.close(closeMisuse, slowMessage)
 	}
-	if now.Sub(c.lastHeard) >= maxSilence {
-		c.mu.Lock()
-		c.silentSince = c.lastHeard
-		c.mu.Unlock()
-		c.drop(closeLost, "silent")
+	if now-c.lastHeard >= maxSilence {
+		c.drop(closeLost, silent)
 	}
-	if now.Sub(c.pinged) >= pingEvery {
+	if now-c.pinged >= pingEvery {
 		c.pinged = now
 		c.offerControl(frame(opPing, nil))
 	}

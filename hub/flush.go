@@ -27,8 +27,11 @@ type flusher struct {
 	// it is closed, and how long a closing socket has to take what still waits.
 	// Static after construction.
 	slowAfter time.Duration
+	began     time.Time
 
 	bodies sync.Pool // of *bytes.Buffer: messages being read
+	chunks sync.Pool // of *[]byte of chunkSize: what was read ahead of them
+	crew   *crew
 
 	in, out, waiting atomic.Int64
 
@@ -42,7 +45,10 @@ func newFlusher() *flusher {
 	f := &flusher{
 		// Long enough for a telephone that changes its network.
 		slowAfter: 10 * time.Second,
+		began:     time.Now(),
 		bodies:    sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		chunks:    sync.Pool{New: func() any { return new(make([]byte, chunkSize)) }},
+		crew:      newCrew(),
 	}
 	f.some.L = &f.mu
 	return f
@@ -65,6 +71,7 @@ func (f *flusher) run(ctx context.Context) {
 	workers.Wait()
 	f.stop()
 	slow.Wait()
+	f.crew.dismiss()
 }
 
 func (f *flusher) wakeAll() {

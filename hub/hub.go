@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/lectern-room/lectern/room"
 )
 
@@ -155,7 +157,7 @@ func (h *Hub) Draining() bool {
 func (h *Hub) all() []*socket {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all []*socket
+	all := make([]*socket, 0, len(h.people)) // most people have one
 	for _, sockets := range h.people {
 		all = append(all, sockets...)
 	}
@@ -209,9 +211,10 @@ func (h *Hub) of(user room.UserID, f func(*socket)) {
 }
 
 func (h *Hub) sweep(now time.Time) {
+	stored := h.Registrar.Now()
 	for _, s := range h.all() {
 		s.conn.sweep(now)
-		s.sweep(h.Registrar.Now())
+		s.sweep(stored)
 	}
 	h.guesses.sweep(now)
 }
@@ -236,11 +239,12 @@ func (h *Hub) socketHandler(w http.ResponseWriter, r *http.Request) {
 		h.sockets.Done()
 		return
 	}
-	s := &socket{hub: h, conn: conn, passport: v.passport, invite: v.invite, address: v.address}
-	go func() {
-		defer h.sockets.Done()
-		s.run()
-	}()
+	s := &socket{
+		hub: h, conn: conn, passport: v.passport, invite: v.invite, address: v.address,
+		limiter: rate.NewLimiter(requestsPerSecond, requestsAtOnce),
+	}
+	s.begin()
+	go s.run()
 }
 
 var errDraining = &room.Refusal{Code: room.CodeUnavailable, Message: "this instance is going away: try again", RetryAfter: time.Second}

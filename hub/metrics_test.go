@@ -116,7 +116,7 @@ func TestMetricsOfSockets(t *testing.T) {
 	m.refusedPassport(&room.BadPassport{Reason: "expired"})
 	m.refusedPassport(errors.New("something else"))
 	for _, code := range []int{1001, 4002, 4999} {
-		c := &conn{code: code}
+		c := &conn{ending: &ending{code: code}}
 		m.closed(c)
 	}
 	got := samples(t, reg)

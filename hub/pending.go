@@ -45,7 +45,7 @@ func (c *conn) offerShared(frame []byte) bool {
 
 // enqueue unlocks mu.
 func (c *conn) enqueue(o outgoing) bool {
-	if c.code != 0 {
+	if c.ending != nil {
 		c.mu.Unlock()
 		return false
 	}
@@ -87,7 +87,7 @@ func (c *conn) take(into []outgoing) []outgoing {
 		return into
 	}
 	c.busy = false
-	if c.code != 0 {
+	if c.ending != nil {
 		c.settle()
 	}
 	return nil
@@ -101,7 +101,7 @@ func (c *conn) settle() {
 		t.CloseWrite()
 	}
 	c.nc.SetReadDeadline(time.Now().Add(closeWait))
-	close(c.flushed)
+	close(c.ending.flushed)
 }
 
 // wrote notes that n bytes of batch are written and returns the rest.
@@ -127,7 +127,7 @@ func (c *conn) wrote(batch []outgoing, n int) []outgoing {
 // A slow consumer does not get what waits: that is what it is slow for.
 func (c *conn) close(code int, reason string) {
 	c.mu.Lock()
-	if c.code != 0 {
+	if c.ending != nil {
 		c.mu.Unlock()
 		return
 	}
@@ -157,7 +157,7 @@ func (c *conn) cut(code int, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forget()
-	if c.code != 0 {
+	if c.ending != nil {
 		return
 	}
 	c.end(code, reason)
@@ -168,9 +168,7 @@ func (c *conn) cut(code int, reason string) {
 
 // end notes the cause of the end; mu is held.
 func (c *conn) end(code int, reason string) {
-	c.code, c.reason = code, reason
-	c.closedAt = time.Now()
-	c.flushed = make(chan struct{})
+	c.ending = &ending{code, reason, time.Now(), make(chan struct{})}
 }
 
 // forget drops what waits and is not being written; mu is held.
@@ -186,7 +184,10 @@ func (c *conn) forget() {
 func (c *conn) ended() (code int, reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.code, c.reason
+	if c.ending == nil {
+		return 0, ""
+	}
+	return c.ending.code, c.ending.reason
 }
 
 // idle tells whether nothing waits to be written.
@@ -208,15 +209,15 @@ func (c *conn) sharedWaits() int {
 func (c *conn) goneAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.silentSince.IsZero() {
-		return c.silentSince
+	if c.ending.reason == silent {
+		return c.f.began.Add(c.lastHeard) // sweep leaves it once there is an ending
 	}
-	return c.closedAt
+	return c.ending.at
 }
 
 // overdue reports whether the connection has been closing for longer than d.
 func (c *conn) overdue(d time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.code != 0 && time.Since(c.closedAt) >= d
+	return c.ending != nil && time.Since(c.ending.at) >= d
 }

@@ -30,10 +30,11 @@ type socket struct {
 	conn    *conn
 	invite  *room.Invitation // from the upgrade; nil: none
 	address netip.Addr
+	counted bool // in the hub: neither the person nor the address has too many
 
-	// Owned by run's goroutine.
+	// Owned by who receives.
 	limiter  *rate.Limiter // of requests
-	refusals *rate.Limiter // of requests beyond it
+	refusals *rate.Limiter // of requests beyond it; nil before the first
 
 	mu       sync.Mutex // guards all below
 	passport room.Passport
@@ -45,24 +46,34 @@ type socket struct {
 	leftBy   room.CommandID   // and the command by which it did
 }
 
-// run is the socket's life.
-func (s *socket) run() {
-	defer s.hub.Metrics.closed(s.conn)
+// begin greets the socket and counts it in. A person or an address that has
+// too many is told so, and not heard.
+func (s *socket) begin() {
 	if !s.hub.enter(s) {
 		s.hub.Metrics.connection("too_many")
 		s.conn.close(closeTooMany, "too many sockets of one person")
-		s.conn.serve(func([]byte) {})
 		return
 	}
+	s.counted = true
 	s.hub.Metrics.connection("ok")
 	if s.hub.Draining() {
 		s.sendAway(time.Second)
 	}
-	s.limiter = rate.NewLimiter(requestsPerSecond, requestsAtOnce)
-	s.refusals = rate.NewLimiter(requestsPerSecond, requestsAtOnce)
+}
+
+// run is the rest of the socket's life.
+func (s *socket) run() {
 	s.conn.serve(s.message)
-	s.hub.exit(s)
-	s.gone()
+	s.end()
+}
+
+func (s *socket) end() {
+	if s.counted {
+		s.hub.exit(s)
+		s.gone()
+	}
+	s.hub.Metrics.closed(s.conn)
+	s.hub.sockets.Done()
 }
 
 // sendAway tells the socket to come back, elsewhere or later, at some moment
@@ -154,6 +165,9 @@ func (s *socket) message(data []byte) {
 	if delay := s.throttle(); delay > 0 {
 		s.hub.Metrics.limited("requests")
 		s.refuse(q, room.Limited("requests", delay))
+		if s.refusals == nil {
+			s.refusals = rate.NewLimiter(requestsPerSecond, requestsAtOnce)
+		}
 		if !s.refusals.Allow() {
 			time.Sleep(delay) // who does not slow down is read more slowly
 		}
