@@ -175,6 +175,10 @@ func (s *server) run(ctx context.Context) error {
 	if s.redis != nil {
 		parts.Go(func() error { return s.redis.Run(deciding) })
 	}
+	parts.Go(func() error {
+		giveBackMemory(ctx)
+		return nil
+	})
 	if s.retention > 0 {
 		parts.Go(func() error {
 			s.forget(ctx)
