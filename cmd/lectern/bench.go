@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -59,7 +60,7 @@ type bench struct {
 
 // run carries out a scenario and shows its report.
 func (f *loadFlags) run(ctx context.Context, p *program, need plan, play func(context.Context, *bench) error) (err error) {
-	if err := checkFiles(need.sockets); err != nil {
+	if err := checkFiles(f.files(need.sockets)); err != nil {
 		return err
 	}
 	cores := noCores()
@@ -101,6 +102,14 @@ func (f *loadFlags) run(ctx context.Context, p *program, need plan, play func(co
 	return nil
 }
 
+// files returns how many files so many sockets take.
+func (f *loadFlags) files(sockets int) int {
+	if slices.ContainsFunc(f.Server, func(server string) bool { return strings.HasPrefix(server, "https:") }) {
+		return sockets * filesThroughTunnel
+	}
+	return sockets
+}
+
 // end closes the rooms that are still open.
 func (b *bench) end(ctx context.Context) (err error) {
 	ctx = context.WithoutCancel(ctx)
@@ -116,14 +125,14 @@ func (b *bench) end(ctx context.Context) (err error) {
 // spareFiles are the files that a program has open beside its sockets.
 const spareFiles = 100
 
-// checkFiles refuses a load of more sockets than this machine lets a process
-// have. The Go runtime has raised the soft limit to the hard one.
-func checkFiles(sockets int) error {
+// checkFiles refuses a load that opens more files than this machine lets a
+// process have. The Go runtime has raised the soft limit to the hard one.
+func checkFiles(files int) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("read the limit on open files: %w", err)
 	}
-	if need := uint64(sockets + spareFiles); limit.Cur < need {
+	if need := uint64(files + spareFiles); limit.Cur < need {
 		return fmt.Errorf("a process may have %d open files here, and this takes %d: raise it with ulimit -Hn", limit.Cur, need)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -29,6 +31,7 @@ type clientele struct {
 	poll     *poller
 	upgrade  upgrade
 	places   []place
+	tunnels  []*tunnel // to those of them that speak TLS
 	visitors []*visitor
 	timers   timers
 	buffer   []byte
@@ -66,15 +69,33 @@ type hooks struct {
 func newClientele(servers []*loadTarget) (*clientele, error) {
 	c := &clientele{hooks: &hooks{}, upgrade: newUpgrade(), buffer: make([]byte, readAtOnce)}
 	for _, s := range servers {
-		address, err := net.ResolveTCPAddr("tcp", s.url.Host)
-		if err != nil {
+		if err := c.addPlace(s.url); err != nil {
+			c.closeTunnels()
 			return nil, err
 		}
-		c.places = append(c.places, place{address.AddrPort(), s.url.Host})
 	}
 	var err error
 	c.poll, err = newPoller()
 	return c, err
+}
+
+func (c *clientele) addPlace(server *url.URL) error {
+	port := cmp.Or(server.Port(), map[string]string{"http": "80", "https": "443"}[server.Scheme])
+	to := net.JoinHostPort(server.Hostname(), port)
+	if server.Scheme == "https" {
+		t, err := openTunnel(to, server.Hostname())
+		if err != nil {
+			return err
+		}
+		c.tunnels = append(c.tunnels, t)
+		to = t.Addr().String()
+	}
+	address, err := net.ResolveTCPAddr("tcp", to)
+	if err != nil {
+		return err
+	}
+	c.places = append(c.places, place{address.AddrPort(), server.Host})
+	return nil
 }
 
 // close ends all sockets.
@@ -83,6 +104,13 @@ func (c *clientele) close() {
 		c.hangUp(v)
 	}
 	c.poll.close()
+	c.closeTunnels()
+}
+
+func (c *clientele) closeTunnels() {
+	for _, t := range c.tunnels {
+		t.close()
+	}
 }
 
 // errQuiet says that those who still wait wait in vain.

@@ -39,8 +39,8 @@ func (f *loadFlags) fleet(ctx context.Context, p *program, environ []string, on 
 	all = &fleet{}
 	for i, server := range f.Server {
 		address, err := url.Parse(strings.TrimRight(server, "/"))
-		if err != nil || address.Scheme != "http" || address.Port() == "" || address.Path != "" {
-			return nil, nil, fmt.Errorf("--server is %q: accepted is http://, a host and a port (TLS is the balancer's, and not what is measured)", server)
+		if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Hostname() == "" || address.Path != "" {
+			return nil, nil, fmt.Errorf("--server is %q: accepted is http:// or https://, a host and perhaps a port", server)
 		}
 		target := &loadTarget{url: address, http: &http.Client{Timeout: answerTime}}
 		if len(f.Ops) > 0 {

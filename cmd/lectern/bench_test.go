@@ -2,7 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"net/http/httptest"
+	"net/http/httputil"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -160,6 +166,31 @@ func TestStormElsewhere(t *testing.T) {
 	}
 }
 
+// TestStormOverTLS puts a server under load that is behind TLS, whose
+// certificate must be good.
+func TestStormOverTLS(t *testing.T) {
+	i := startInstance(t)
+	front := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(i.loadTarget.url))
+	defer front.Close()
+	storm := exec.Command(os.Args[0], "bench", "storm", "--students", "50", "--server", front.URL, "--json")
+	storm.Env = i.environ()
+	if out, err := storm.CombinedOutput(); err == nil || !strings.Contains(string(out), "certificate") {
+		t.Errorf("with a certificate that nobody knows: %v, %s", err, out)
+	}
+	known := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw})
+	if err := os.WriteFile(known, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	storm = exec.Command(storm.Args[0], storm.Args[1:]...)
+	storm.Env = append(i.environ(), "SSL_CERT_FILE="+known)
+	out, err := storm.Output()
+	var r report
+	if err := errors.Join(err, json.Unmarshal(out, &r)); err != nil || r.Seated != 50 || len(r.Errors) > 0 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
 func TestRooms(t *testing.T) {
 	r := benched(t, own(), "rooms", "--rooms", "7", "--students", "100")
 	if r.Seated != 100 || r.Sockets != 107 || r.Heard["watching"] != 7 {
@@ -221,7 +252,7 @@ func TestBenchRefuses(t *testing.T) {
 		"no keys":       {[]string{"storm", "--server", "http://127.0.0.1:1"}, signingKeys},
 		"no URL":        {[]string{"storm", "--server", "127.0.0.1:1"}, "--server"},
 		"a path":        {[]string{"storm", "--server", "http://127.0.0.1:1/x"}, "--server"},
-		"TLS":           {[]string{"storm", "--server", "https://127.0.0.1:1"}, "TLS"},
+		"no protocol":   {[]string{"storm", "--server", "ftp://127.0.0.1"}, "--server"},
 		"no students":   {[]string{"storm", "--students", "0"}, "--students"},
 		"too many":      {[]string{"storm", "--students", "1000000000"}, "open files"},
 		"no store":      {[]string{"rooms", "--instances", "2"}, "LECTERN_REDIS_URL"},
