@@ -72,7 +72,7 @@ func (c *conn) account(n int, counted bool) {
 	c.f.waiting.Add(int64(n))
 }
 
-// take returns what waits, in into. If nothing does, the caller has no right
+// take appends what waits to into. If nothing does, the caller has no right
 // to write any more; if the socket is closing too, the peer has a last second.
 func (c *conn) take(into []outgoing) []outgoing {
 	c.mu.Lock()
@@ -90,7 +90,7 @@ func (c *conn) take(into []outgoing) []outgoing {
 	if c.ending != nil {
 		c.settle()
 	}
-	return nil
+	return into
 }
 
 // settle ends the writing side; mu is held.

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // A descriptor is the client's end of a connection that costs this process
@@ -188,4 +190,28 @@ func BenchmarkFanout(b *testing.B) {
 		}
 		flushed()
 	})
+}
+
+// BenchmarkSpread reports what it costs to hand one frame to 1,000 sockets and
+// to take it up again for each, all that fan-out does beside the writes.
+func BenchmarkSpread(b *testing.B) {
+	const people = 1000
+	f := newFlusher()
+	h := &hall{hub: &Hub{Config: Config{Metrics: NewMetrics(prometheus.NewRegistry())}}}
+	sockets := map[*socket]bool{}
+	for range people {
+		sockets[&socket{conn: &conn{f: f}}] = true
+	}
+	frame := textFrame(bytes.Repeat([]byte("x"), 200))
+	batch := make([]outgoing, 0, 1)
+	for b.Loop() {
+		h.spread("count", sockets, frame)
+		for range people {
+			c := f.next(b.Context())
+			for batch = c.take(batch[:0]); len(batch) > 0; batch = c.take(batch[:0]) {
+				c.wrote(batch, len(frame))
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*people), "ns/delivery")
 }
