@@ -38,7 +38,11 @@ func (p Proxies) trusts(a netip.Addr) bool {
 // none.
 func (p Proxies) client(r *http.Request) netip.Addr {
 	nearest := parseAddress(r.RemoteAddr)
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	forwarded := r.Header["X-Forwarded-For"]
+	if len(forwarded) == 0 {
+		return nearest
+	}
+	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		if !p.trusts(nearest) {
 			break

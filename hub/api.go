@@ -82,11 +82,12 @@ func (h *Hub) Guard(next http.Handler) http.Handler {
 // measured counts what was answered, and keeps answers out of caches: they
 // are one person's, of one moment.
 func (a *api) measured(next http.Handler) http.Handler {
+	noStore, noSniff := []string{"no-store"}, []string{"nosniff"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		seen := &observed{ResponseWriter: w, status: http.StatusOK}
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		header := w.Header()
+		header["Cache-Control"], header["X-Content-Type-Options"] = noStore, noSniff
 		next.ServeHTTP(seen, r)
 		route := r.Pattern
 		if route == "" {
@@ -155,31 +156,40 @@ func (a *api) socket(w http.ResponseWriter, r *http.Request) {
 }
 
 func checkHandshake(r *http.Request) error {
-	keys := r.Header.Values("Sec-WebSocket-Key")
+	keys := r.Header["Sec-Websocket-Key"]
 	switch {
 	case r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1):
 		return room.BadField("method", "GET of HTTP/1.1")
-	case !hasToken(r.Header.Values("Connection"), "upgrade"):
+	case !hasToken(r.Header["Connection"], "upgrade"):
 		return room.BadField("Connection", "Upgrade: this call opens a WebSocket")
-	case !hasToken(r.Header.Values("Upgrade"), "websocket"):
+	case !hasToken(r.Header["Upgrade"], "websocket"):
 		return room.BadField("Upgrade", "websocket")
-	case r.Header.Get("Sec-WebSocket-Version") != "13":
+	case r.Header.Get("Sec-Websocket-Version") != "13":
 		return room.BadField("Sec-WebSocket-Version", "13")
 	case len(keys) != 1:
 		return room.BadField("Sec-WebSocket-Key", "one value")
 	}
-	if key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0])); err != nil || len(key) != 16 {
-		return room.BadField("Sec-WebSocket-Key", "16 bytes in base64")
+	var key [18]byte // what 24 characters can hold
+	encoded := strings.TrimSpace(keys[0])
+	if len(encoded) == 24 {
+		if n, err := base64.StdEncoding.Decode(key[:], []byte(encoded)); err == nil && n == 16 {
+			return nil
+		}
 	}
-	return nil
+	return room.BadField("Sec-WebSocket-Key", "16 bytes in base64")
 }
 
 // hasToken tells whether one of a header's values, which may be lists, has a
 // token, in any case.
 func hasToken(values []string, token string) bool {
-	return slices.ContainsFunc(strings.Split(strings.Join(values, ","), ","), func(each string) bool {
-		return strings.EqualFold(strings.TrimSpace(each), token)
-	})
+	for _, list := range values {
+		for each := range strings.SplitSeq(list, ",") {
+			if strings.EqualFold(strings.TrimSpace(each), token) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // A call is one HTTP request on its way through the API.

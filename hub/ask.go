@@ -133,6 +133,8 @@ func (h *Hub) resolve(ctx context.Context, code string) (room.ID, error) {
 	if id, ok := h.codes.get(code); ok {
 		return id, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, requestTakesAtMost)
+	defer cancel()
 	id, err := h.Registrar.Resolve(ctx, code)
 	if err == nil {
 		h.codes.put(code, id)

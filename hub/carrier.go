@@ -21,73 +21,76 @@ type carried struct {
 // counts: the headers of a gateway, the bearer header, the subprotocols (for
 // browsers, which cannot set a socket's headers) and the cookie. It returns a
 // Refusal where one carrier has two values, and a BadPassport where the one
-// that counts is empty.
+// that counts is empty. Headers are named as net/http spells them: any other
+// spelling is put right at each look.
 func carry(r *http.Request, socket bool) (carried, error) {
-	users, err := userPassports(r, socket)
-	if err != nil {
-		return carried{}, err
+	var user, invite finding
+	user.in(r.Header["X-User-Id"])
+	invite.in(r.Header["X-Room-Id"])
+	authorization := r.Header["Authorization"]
+	for _, value := range authorization {
+		scheme, token, _ := strings.Cut(value, " ")
+		if strings.EqualFold(scheme, "Bearer") {
+			user.in([]string{strings.Trim(token, " ")})
+		}
 	}
-	rooms := [][]string{r.Header.Values("X-Room-ID")}
+	user.twice = user.twice || len(authorization) > 1
 	if socket {
-		rooms = append(rooms, subprotocols(r, "room."))
+		passports, invitations := subprotocols(r)
+		user.in(passports)
+		invite.in(invitations)
 	}
+	user.in(cookies(r, socket))
 	var found carried
-	if found.user, err = first(users); err == nil {
-		found.room, err = first(rooms)
+	var err error
+	if found.user, err = user.first(); err == nil {
+		found.room, err = invite.first()
 	}
 	return found, err
 }
 
-// userPassports returns the values of each carrier, in order.
-func userPassports(r *http.Request, socket bool) ([][]string, error) {
-	carriers := [][]string{r.Header.Values("X-User-ID")}
-	authorization := r.Header.Values("Authorization")
-	if len(authorization) > 1 {
-		return nil, errTwoPassports
-	}
-	for _, value := range authorization {
-		scheme, token, _ := strings.Cut(value, " ")
-		if strings.EqualFold(scheme, "Bearer") {
-			carriers = append(carriers, []string{strings.Trim(token, " ")})
-		}
-	}
-	if socket {
-		carriers = append(carriers, subprotocols(r, "passport."))
-	}
-	return append(carriers, cookies(r, socket)), nil
-}
-
 var errTwoPassports = room.BadField("passport", "one value of each header, cookie and subprotocol")
 
-// first returns the value of the first carrier that has one.
-func first(carriers [][]string) (token string, err error) {
-	for i := len(carriers) - 1; i >= 0; i-- {
-		switch values := carriers[i]; len(values) {
-		case 0:
-		case 1:
-			token = values[0]
-			err = nil
-			if token == "" {
-				err = &room.BadPassport{Reason: "empty", Detail: "it is empty"}
-			}
-		default:
-			return "", errTwoPassports
-		}
-	}
-	return token, err
+// A finding is what the carriers have that have been looked into.
+type finding struct {
+	token string
+	found bool
+	twice bool // one of them has two values
 }
 
-// subprotocols returns what follows the prefix in the subprotocols that a
-// socket offers.
-func subprotocols(r *http.Request, prefix string) (tokens []string) {
-	for _, list := range r.Header.Values("Sec-WebSocket-Protocol") {
+// in looks at the values of the next carrier.
+func (f *finding) in(values []string) {
+	f.twice = f.twice || len(values) > 1
+	if !f.found && len(values) > 0 {
+		f.token, f.found = values[0], true
+	}
+}
+
+// first returns the value of the first carrier that has one.
+func (f *finding) first() (token string, err error) {
+	switch {
+	case f.twice:
+		return "", errTwoPassports
+	case f.found && f.token == "":
+		return "", &room.BadPassport{Reason: "empty", Detail: "it is empty"}
+	}
+	return f.token, nil
+}
+
+// subprotocols returns the passports and the room passports in the
+// subprotocols that a socket offers.
+func subprotocols(r *http.Request) (passports, invitations []string) {
+	for _, list := range r.Header["Sec-Websocket-Protocol"] {
 		for name := range strings.SplitSeq(list, ",") {
-			if token, found := strings.CutPrefix(strings.Trim(name, " \t"), prefix); found {
-				tokens = append(tokens, token)
+			name = strings.Trim(name, " \t")
+			if token, found := strings.CutPrefix(name, "passport."); found {
+				passports = append(passports, token)
+			} else if token, found := strings.CutPrefix(name, "room."); found {
+				invitations = append(invitations, token)
 			}
 		}
 	}
-	return tokens
+	return passports, invitations
 }
 
 // cookies returns the guest cookie where it can be told that a page of ours
@@ -95,7 +98,7 @@ func subprotocols(r *http.Request, prefix string) (tokens []string) {
 // Origin, which any request that changes something and any socket has, or in
 // Sec-Fetch-Site.
 func cookies(r *http.Request, socket bool) (tokens []string) {
-	ours := len(r.Header.Values("Origin")) > 0
+	ours := len(r.Header["Origin"]) > 0
 	if !socket && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		ours = ours || r.Header.Get("Sec-Fetch-Site") == "same-origin"
 	}

@@ -137,10 +137,13 @@ func (h *handshake) WriteHeader(status int) {
 	}
 }
 
+// answerSize is what an answer takes.
+const answerSize = 192
+
 // answer is the server's half of the handshake (RFC 6455, 4.2.2). It waits for
 // the socket as frames do, so that the first of them goes with it.
 func (h *handshake) answer() []byte {
-	b := []byte("HTTP/1.1 101 Switching Protocols\r\n")
+	b := append(make([]byte, 0, answerSize), "HTTP/1.1 101 Switching Protocols\r\n"...)
 	for _, name := range [...]string{"Connection", "Upgrade", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"} {
 		if value := h.Header().Get(name); value != "" {
 			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)

@@ -33,15 +33,22 @@ const (
 // (RFC 6455, section 5.5).
 const maxCloseReason = 123
 
-// textFrame returns payload as one whole text message from the server: header
-// and payload, not masked, made once and shared by all sockets it goes to.
-func textFrame(payload []byte) []byte { return frame(opText, payload) }
+// maxHeader is the longest header of a frame that is not masked.
+const maxHeader = 10
 
-func frame(opcode byte, payload []byte) []byte {
-	const maxHeader = 10
-	b := make([]byte, 0, maxHeader+len(payload))
-	b = append(b, 0x80|opcode)
-	switch n := len(payload); {
+// draftFrame returns what a payload, of about so many bytes, is appended to
+// and finish then makes a frame of.
+func draftFrame(size int) []byte { return make([]byte, maxHeader, maxHeader+size) }
+
+// finish returns a draft as one whole text message from the server: header and
+// payload, not masked, made once and shared by all sockets it goes to.
+func finish(draft []byte) []byte { return finishAs(opText, draft) }
+
+func finishAs(opcode byte, draft []byte) []byte {
+	n := len(draft) - maxHeader
+	var header [maxHeader]byte
+	b := append(header[:0], 0x80|opcode)
+	switch {
 	case n < 126:
 		b = append(b, byte(n))
 	case n <= math.MaxUint16:
@@ -49,7 +56,16 @@ func frame(opcode byte, payload []byte) []byte {
 	default:
 		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
 	}
-	return append(b, payload...)
+	frame := draft[maxHeader-len(b):]
+	copy(frame, b)
+	return frame
+}
+
+// textFrame is finish for a payload that is there already.
+func textFrame(payload []byte) []byte { return frame(opText, payload) }
+
+func frame(opcode byte, payload []byte) []byte {
+	return finishAs(opcode, append(draftFrame(len(payload)), payload...))
 }
 
 // closeFrame returns a close frame. A reason too long for one is cut between

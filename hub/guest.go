@@ -109,7 +109,9 @@ var errNoGuests = &room.Refusal{Code: room.CodeForbidden, Field: "guests", Messa
 
 // guest returns the guest whose cookie came with the request, else a new one.
 func (a *api) guest(r *http.Request) (room.UserID, error) {
-	token, err := first([][]string{cookies(r, false)})
+	var cookie finding
+	cookie.in(cookies(r, false))
+	token, err := cookie.first()
 	if errors.Is(err, errTwoPassports) {
 		return "", err
 	}

@@ -169,7 +169,7 @@ func (h *Hub) all() []*socket {
 func (h *Hub) enter(s *socket) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s.say(helloEvent{"hello", identityOf(s.passport), room.Stamp(h.Registrar.Now())})
+	h.tell(s, "hello", finish(appendHello(draftFrame(helloSize), &s.passport, h.Registrar.Now())))
 	user := s.user()
 	if len(h.people[user]) >= h.Limits.SocketsPerPerson ||
 		h.Limits.SocketsPerAddress > 0 && h.address[s.address] >= h.Limits.SocketsPerAddress {

@@ -68,7 +68,7 @@ func parseEndpoint(text string) (endpoint, error) {
 	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
 		e = endpoint{text[:i], text[i+1:]}
 		n, err := strconv.ParseUint(e.port, 10, 16)
-		if err != nil || strconv.FormatUint(n, 10) != e.port || n == 0 {
+		if err != nil || n == 0 || e.port[0] == '0' {
 			return endpoint{}, errors.New("the port is not one of 1 to 65535")
 		}
 	}
@@ -80,7 +80,7 @@ func parseEndpoint(text string) (endpoint, error) {
 		e.host = "[" + ip.String() + "]"
 		return e, nil
 	}
-	for _, label := range strings.Split(e.host, ".") {
+	for label := range strings.SplitSeq(e.host, ".") {
 		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			return endpoint{}, errors.New("the host is not a name of letters, digits, dots and hyphens")
 		}
@@ -123,7 +123,7 @@ func (a *Allowlist) check(r *http.Request) error {
 	if !a.allowsHost(r.Host) {
 		return errHost
 	}
-	for i, origin := range r.Header.Values("Origin") {
+	for i, origin := range r.Header["Origin"] {
 		if i > 0 || !a.allowsOrigin(origin) {
 			return errOrigin
 		}

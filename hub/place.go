@@ -43,18 +43,20 @@ func (h *hall) welcome(s *socket, session room.SessionID, q *request, o room.Out
 		h.line[s.user()] = at.position
 	}
 	h.hub.Metrics.sent(kind, 1)
-	s.conn.offer(textFrame(h.answer(kind, q, o, at)), false)
+	s.conn.offer(finish(h.appendAnswer(draftFrame(placeSize), kind, q, o, at)), false)
 	if o.Room.Version != o.Entry.Version && o.Room.Member(s.user()) == nil {
 		h.hub.tell(s, "you_were_removed", goneFrame(o.Room.ID, o.Room.Person(s.user()).LeftFor))
 		h.exit(s)
 	}
 }
 
-// answer is the reply to a join: the room object is encoded once an entry,
-// however many have joined with it.
-func (h *hall) answer(kind string, q *request, o room.Outcome, at place) []byte {
+// placeSize is what the reply to a join takes, for a title of usual length.
+const placeSize = 768
+
+// appendAnswer writes the reply to a join: the room object is encoded once an
+// entry, however many have joined with it.
+func (h *hall) appendAnswer(b []byte, kind string, q *request, o room.Outcome, at place) []byte {
 	object := h.objects.of(o.Room, at.state == room.Seated)
-	b := make([]byte, 0, len(object)+192)
 	b = append(append(b, `{"id":`...), q.ID...)
 	b = append(append(append(b, `,"type":"`...), kind...), `","room":`...)
 	b = append(b, object...)

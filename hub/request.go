@@ -44,13 +44,20 @@ var accepted = map[string]string{
 	"late_after_minutes": "a whole number, or null", "left_early_minutes": "a whole number, or null",
 }
 
-// parseRequest reads a message. Where it refuses one, q.ID is set if it was
-// usable all the same.
+// parseRequest reads a message, in UTF-8. Where it refuses one, q.ID is set if
+// it was usable all the same.
 func parseRequest(data []byte) (q request, err error) {
-	err = json.Unmarshal(data, &q)
+	if !q.readPlain(data) {
+		q, err = decodeRequest(data)
+	}
 	if !usableID(q.ID) {
 		q.ID = nil
 	}
+	return q, err
+}
+
+func decodeRequest(data []byte) (q request, err error) {
+	err = json.Unmarshal(data, &q)
 	var wrong *json.UnmarshalTypeError
 	var refusal *room.Refusal
 	switch {
@@ -63,6 +70,31 @@ func parseRequest(data []byte) (q request, err error) {
 		return q, room.BadField(field, accepted[field])
 	}
 	return q, room.BadField("", "one JSON object")
+}
+
+// readPlain reads the requests that come by the thousand as programs write
+// them: see room.PlainObject.
+func (q *request) readPlain(data []byte) bool {
+	object := room.ReadPlain(data)
+	for object.Next() {
+		switch string(object.Name()) {
+		case "id":
+			q.ID = bytes.Clone(object.Value())
+		case "type":
+			q.Type = string(object.Text())
+		case "code":
+			q.Code = string(object.Text())
+		case "room_id":
+			id := string(object.Text())
+			q.Room = &id
+		case "since":
+			since := object.Number()
+			q.Since = &since
+		default:
+			return false
+		}
+	}
+	return object.Plain()
 }
 
 // usableID tells whether a request can be answered: an integer within 2^53 or

@@ -234,9 +234,7 @@ func (s *socket) open(q *request) error {
 // join enters a room. While it is under way the socket counts as in the room,
 // so that a socket that goes meanwhile leaves no session behind.
 func (s *socket) join(q *request) error {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
-	defer cancel()
-	c, err := s.hub.joining(ctx, q, s.visitor())
+	c, err := s.hub.joining(context.Background(), q, s.visitor())
 	if err != nil {
 		return err
 	}

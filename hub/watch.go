@@ -75,7 +75,7 @@ func (h *hall) page(r *room.Room) {
 		if i == 0 {
 			h.first = page
 		} else {
-			h.further = append(h.further, textFrame(appendPage(nil, r, page, end < len(roster))))
+			h.further = append(h.further, finish(appendPage(draftFrame(len(page)+128), r, page, end < len(roster))))
 		}
 	}
 }

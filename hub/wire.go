@@ -179,6 +179,19 @@ func appendPlace(b []byte, r *room.Room, p *room.Person) []byte {
 	return append(b, '}')
 }
 
+// helloSize is what a hello takes, for names and ids of usual length.
+const helloSize = 256
+
+// appendHello writes the hello event that tells a socket whose it is.
+func appendHello(b []byte, p *room.Passport, now time.Time) []byte {
+	b = appendString(append(b, `{"type":"hello","user":`...), string(p.User))
+	b = appendString(append(b, `,"name":`...), p.Name)
+	b = appendString(append(b, `,"role":`...), string(p.Role))
+	b = room.AppendStamp(append(b, `,"expires_at":"`...), p.ExpiresAt)
+	b = room.AppendStamp(append(b, `","now":"`...), now)
+	return append(b, `"}`...)
+}
+
 // appendNumber writes a number that counts from 1; 0 is null.
 func appendNumber(b []byte, n int64) []byte {
 	if n == 0 {
@@ -255,26 +268,6 @@ type roomEvent struct {
 }
 
 func (e roomEvent) kind() string { return e.Type }
-
-type helloEvent struct {
-	Type string `json:"type"`
-	identity
-	Now string `json:"now"`
-}
-
-func (e helloEvent) kind() string { return e.Type }
-
-// An identity is what a passport says, as hello and GET /v1/me show it.
-type identity struct {
-	User      room.UserID `json:"user"`
-	Name      string      `json:"name"`
-	Role      room.Role   `json:"role" enum:"instructor,student"`
-	ExpiresAt string      `json:"expires_at" format:"date-time"`
-}
-
-func identityOf(p room.Passport) identity {
-	return identity{User: p.User, Name: p.Name, Role: p.Role, ExpiresAt: room.Stamp(p.ExpiresAt)}
-}
 
 type renewedReply struct {
 	reply

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -83,7 +85,9 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 	line := goldenRoom(44, func(h *room.Header) { h.Waiting, h.Pending = 1, 1 })
 
 	for name, message := range map[string]any{
-		"event-hello": helloEvent{"hello", identity{"s42", "Kim", room.Student, "2026-03-02T17:00:00.000Z"}, "2026-03-02T09:00:59.999Z"},
+		"event-hello": appendHello(nil, &room.Passport{
+			Caller: room.Caller{User: "s42", Name: "Kim", Role: room.Student}, ExpiresAt: at("2026-03-02T17:00:00.000Z"),
+		}, at("2026-03-02T09:00:59.999Z")),
 		"event-roster": appendRoster(nil, r44, delta{
 			from: 41, joined: people("s43"), left: people("s7"), online: people("s9"), offline: people("s11"),
 		}),
@@ -111,11 +115,11 @@ func TestMessagesAreTheGoldenOnes(t *testing.T) {
 		"reply-opened-scheduled": openedReply{
 			reply{id("1"), "opened"}, objectOf(&goldenRoom(1, scheduled).Header, true), &token, false,
 		},
-		"reply-joined": h.answer("joined", q, room.Outcome{Room: r}, place{state: room.Seated, seat: 17}),
-		"reply-waiting_for_seat": full.answer("waiting_for_seat", q, room.Outcome{Room: goldenRoom(41, func(h *room.Header) {
+		"reply-joined": h.appendAnswer(nil, "joined", q, room.Outcome{Room: r}, place{state: room.Seated, seat: 17}),
+		"reply-waiting_for_seat": full.appendAnswer(nil, "waiting_for_seat", q, room.Outcome{Room: goldenRoom(41, func(h *room.Header) {
 			h.Capacity, h.Waiting, h.Options.Waitlist = 17, 3, true
 		})}, place{state: room.Waiting, position: 3}),
-		"reply-waiting_for_seat-pending": asking.answer("waiting_for_seat", q, room.Outcome{Room: goldenRoom(41, func(h *room.Header) {
+		"reply-waiting_for_seat-pending": asking.appendAnswer(nil, "waiting_for_seat", q, room.Outcome{Room: goldenRoom(41, func(h *room.Header) {
 			h.Pending, h.Options.Approval = 2, true
 		})}, place{state: room.Pending}),
 		"reply-left": versionReply{reply: reply{id("4"), "left"}, Room: goldenID, Version: 42},
@@ -252,6 +256,25 @@ func TestParseRequest(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A request that is read as plain is what a decoder makes of it.
+func FuzzRequest(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":1,"type":"join","code":"K7QF-3MXD"}`, `{"id":"a","type":"watch","room_id":"","since":0}`,
+		`{"id":7,"ID":8,"type":"join"}`, `{"id":"\u0031","type":"x"}`, `{"id":1,"id":2}`, `{"type":7}`, `{"since":"1"}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if !utf8.Valid(data) {
+			return
+		}
+		var plain, decoded request
+		if plain.readPlain(data) && (json.Unmarshal(data, &decoded) != nil || !reflect.DeepEqual(plain, decoded)) {
+			t.Errorf("read %s as %+v, decoded as %+v", data, plain, decoded)
+		}
+	})
 }
 
 func BenchmarkDeltaOf(b *testing.B) {

@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
-// crockford is Crockford's base 32 (https://www.crockford.com/base32.html):
-// no letter in it can be taken for a digit.
-var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+// crockfordAlphabet is that of Crockford's base 32
+// (https://www.crockford.com/base32.html): no letter in it can be taken for a
+// digit.
+const crockfordAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+var crockford = base32.NewEncoding(crockfordAlphabet).WithPadding(base32.NoPadding)
 
 // NewID makes a room's id: 128 bits in 26 characters, of which the first 48
 // bits are the time in milliseconds, so that ids sort by age, and the rest is
@@ -44,11 +47,27 @@ func ParseCode(text string) string {
 	if len(text) > 32 {
 		return ""
 	}
-	code := strings.NewReplacer("-", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(text))
-	if b, err := crockford.DecodeString(code); err != nil || len(b) != 5 || len(code) != 8 {
+	var code [8]byte
+	n := 0
+	for _, c := range []byte(strings.ToUpper(text)) {
+		switch c {
+		case '-':
+			continue
+		case 'O':
+			c = '0'
+		case 'I', 'L':
+			c = '1'
+		}
+		if n == len(code) || strings.IndexByte(crockfordAlphabet, c) < 0 {
+			return ""
+		}
+		code[n] = c
+		n++
+	}
+	if n < len(code) {
 		return ""
 	}
-	return code
+	return string(code[:])
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -220,6 +220,30 @@ func TestKeysAndHeaders(t *testing.T) {
 	}
 }
 
+// A token is canonical if and only if each of its parts is what an encoder
+// makes of what a decoder reads in it.
+func TestCanonical(t *testing.T) {
+	check := func(part string) {
+		t.Helper()
+		data, err := base64.RawURLEncoding.DecodeString(part)
+		want := err == nil && base64.RawURLEncoding.EncodeToString(data) == part
+		for _, token := range []string{part, part + ".", "." + part, "YQ." + part + ".YWI"} {
+			if !strings.Contains(part, ".") && canonical(token) != want {
+				t.Fatalf("%q: canonical is %v", token, !want)
+			}
+		}
+	}
+	for a := range 256 {
+		check(string([]byte{byte(a)}))
+		for b := range 256 {
+			check(string([]byte{byte(a), byte(b)}))
+			check("YW" + string([]byte{byte(a), byte(b)}))
+			check("YWJj" + string([]byte{'Y', byte(a), byte(b)}))
+			check("YWJj" + string([]byte{byte(a), byte(b)}))
+		}
+	}
+}
+
 func TestEncryptionRequired(t *testing.T) {
 	k := newTestKeys(t, true)
 	p := Passport{Caller{"s1", "Kim", Student}, someday.Add(time.Hour)}

@@ -37,7 +37,9 @@ func (t *Timestamp) UnmarshalJSON(data []byte) error {
 }
 
 // Stamp spells a time as the protocol does: RFC 3339, UTC, milliseconds.
-func Stamp(t time.Time) string { return string(AppendStamp(nil, t)) }
+func Stamp(t time.Time) string { return string(AppendStamp(make([]byte, 0, stampSize), t)) }
+
+const stampSize = len("2006-01-02T15:04:05.000Z")
 
 // AppendStamp appends what Stamp returns to b.
 func AppendStamp(b []byte, t time.Time) []byte {
