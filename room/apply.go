@@ -11,10 +11,20 @@ func (r *Room) Apply(e Entry) {
 	if r.ID == "" {
 		r.ID = e.Room
 	}
-	for _, event := range e.Events {
-		r.apply(event, e.At)
+	r.latest = nil
+	for i := range e.Events {
+		r.apply(&e.Events[i], e.At)
 	}
 	r.advance(e.Version, e.At)
+}
+
+// take is Apply of a step that Batch made of this very room: it is known what
+// becomes of it.
+func (r *Room) take(s *Step) {
+	for _, p := range s.People {
+		r.set(p.User, p)
+	}
+	r.Header, r.line, r.lobby = s.Room, s.line, s.lobby
 }
 
 func (r *Room) advance(version int64, at time.Time) {
@@ -28,7 +38,7 @@ func (r *Room) advance(version int64, at time.Time) {
 	}
 }
 
-func (r *Room) apply(e Event, at time.Time) {
+func (r *Room) apply(e *Event, at time.Time) {
 	switch e.Type {
 	case EventOpened:
 		r.Instructor = Caller{User: e.User, Name: e.Name, Role: Instructor}
@@ -85,9 +95,10 @@ func (r *Room) endAll() {
 }
 
 // applyTo folds in an event about one person.
-func (r *Room) applyTo(e Event, at time.Time) {
+func (r *Room) applyTo(e *Event, at time.Time) {
 	p := Person{User: e.User, Name: string(e.User)}
-	if old := r.people[e.User]; old != nil {
+	old := r.people[e.User]
+	if old != nil {
 		p = *old
 	}
 	r.tally(p.State, -1)
@@ -138,7 +149,14 @@ func (r *Room) applyTo(e Event, at time.Time) {
 	if due := r.dueOf(&p); !due.IsZero() {
 		r.DueAt = earlier(r.DueAt, due)
 	}
-	r.put(&p)
+	if old != nil && old == r.latest && old.State == p.State && old.Seat == p.Seat && old.Place == p.Place {
+		*old = p // nobody has seen the one before: most join with a socket
+		r.mark(old)
+		return
+	}
+	kept := p
+	r.put(&kept)
+	r.latest = &kept
 }
 
 // give sets what place p has.
@@ -149,7 +167,7 @@ func (p *Person) give(s State, seat int, place int64) {
 	}
 }
 
-func (p *Person) correct(e Event, at time.Time) {
+func (p *Person) correct(e *Event, at time.Time) {
 	p.Correction = nil
 	if e.Status != "" {
 		p.Correction = &Correction{Status: e.Status, Reason: e.Why, By: e.By, At: at}
@@ -198,6 +216,15 @@ func (e *Event) happened(at time.Time) time.Time {
 		return at
 	}
 	return e.At
+}
+
+// endedBy returns the sessions that were p's, who may be nobody, and are not
+// q's, who is p later.
+func (p *Person) endedBy(q *Person) []Session {
+	if p == nil || len(p.Sessions) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(p.Sessions), func(s Session) bool { return slices.Contains(q.Sessions, s) })
 }
 
 // session returns the index of an open session, -1 if it is none.

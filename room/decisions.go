@@ -6,12 +6,13 @@ import "time"
 // is decided twice, or too late.
 type decisions struct {
 	decided map[CommandID]bool
-	asked   map[UserID]time.Time // when the last command of a person was asked
-	over    map[SessionID]bool   // sessions whose socket has gone
+	asked   map[UserID]int64   // when the last command of a person was asked, in Unix nanoseconds
+	over    map[SessionID]bool // sessions whose socket has gone
 }
 
-func newDecisions() decisions {
-	return decisions{map[CommandID]bool{}, map[UserID]time.Time{}, map[SessionID]bool{}}
+// newDecisions has space for those of so many commands.
+func newDecisions(n int) decisions {
+	return decisions{make(map[CommandID]bool, n), make(map[UserID]int64, n), map[SessionID]bool{}}
 }
 
 func (d *decisions) add(id CommandID, typ CommandType, by UserID, session SessionID, at time.Time) {
@@ -20,14 +21,14 @@ func (d *decisions) add(id CommandID, typ CommandType, by UserID, session Sessio
 	case typ == CommandDisconnect:
 		d.over[session] = true
 	case !typ.past():
-		d.asked[by] = later(d.asked[by], at)
+		d.asked[by] = max(d.asked[by], at.UnixNano())
 	}
 }
 
 func (d *decisions) forget(id CommandID, by UserID, session SessionID, before time.Time) {
 	delete(d.decided, id)
 	delete(d.over, session)
-	if d.asked[by].Before(before) {
+	if d.asked[by] < before.UnixNano() {
 		delete(d.asked, by)
 	}
 }
@@ -35,14 +36,15 @@ func (d *decisions) forget(id CommandID, by UserID, session SessionID, before ti
 // sift returns the commands that are to be decided: once each, and none that
 // is too late. Those that never will be, and were asked here, are lost. Its
 // caller holds mu.
-func (d *desk) sift(commands []Command, now time.Time) (fresh []Command, lost []*asked) {
+func (d *desk) sift(commands []Queued, now time.Time) (fresh []Command, lost []*asked) {
 	fresh = make([]Command, 0, len(commands))
-	before := newDecisions()
-	for _, c := range commands {
+	before := newDecisions(len(commands))
+	for i := range commands {
+		c := &commands[i].Command
 		switch {
 		case d.decided[c.ID] || before.decided[c.ID]: // a queue may hold a command twice
 		case !d.tooLate(c, now, before):
-			fresh = append(fresh, c)
+			fresh = append(fresh, *c)
 			before.add(c.ID, c.Type, c.By.User, c.Session, c.AskedAt)
 		default:
 			if a := d.waiting[c.ID]; a != nil {
@@ -58,13 +60,13 @@ func (d *desk) sift(commands []Command, now time.Time) (fresh []Command, lost []
 // given up, or has asked for something else since that was decided, perhaps
 // just now, or the socket that asked has gone. The room's own time counts too:
 // a machine that slept does not know how late it is.
-func (d *desk) tooLate(c Command, now time.Time, before decisions) bool {
+func (d *desk) tooLate(c *Command, now time.Time, before decisions) bool {
 	switch {
 	case later(now, d.room.At).Sub(c.AskedAt) >= staleAfter:
 		return true
 	case c.Type.past():
 		return false
 	}
-	return c.AskedAt.Before(later(before.asked[c.By.User], d.asked[c.By.User])) ||
+	return c.AskedAt.UnixNano() < max(before.asked[c.By.User], d.asked[c.By.User]) ||
 		c.Session != "" && (before.over[c.Session] || d.over[c.Session])
 }

@@ -108,7 +108,7 @@ func (g *Registrar) desk(id ID) *desk {
 	defer g.mu.Unlock()
 	d := g.desks[id]
 	if d == nil {
-		d = &desk{id: id, stir: make(chan struct{}, 1), decisions: newDecisions(), waiting: map[CommandID]*asked{}}
+		d = &desk{id: id, stir: make(chan struct{}, 1), decisions: newDecisions(0), waiting: map[CommandID]*asked{}}
 		if g.desks == nil {
 			g.desks = map[ID]*desk{}
 		}
@@ -220,7 +220,7 @@ func (d *desk) clear() {
 }
 
 // empty is clear for a caller who holds mu.
-func (d *desk) empty() { d.room, d.tail, d.decisions = nil, nil, newDecisions() }
+func (d *desk) empty() { d.room, d.tail, d.decisions = nil, nil, newDecisions(0) }
 
 // see shows the room, and returns false if the desk was forgotten meanwhile.
 func (d *desk) see(f func(View), now time.Time) bool {
@@ -243,10 +243,14 @@ func (d *desk) version() int64 {
 	return d.room.Version
 }
 
-// apply folds an entry into the room, answers who waits for it here and tells
-// the listener, in this order: a reply comes before the events it caused. It
-// returns false if entries before this one are missing.
-func (d *desk) apply(g *Registrar, e Entry) bool {
+// apply is take for an entry that was saved elsewhere.
+func (d *desk) apply(g *Registrar, e Entry) bool { return d.take(g, &Step{Entry: e}) }
+
+// take folds the entry of a step into the room, answers who waits for it here
+// and tells the listener, in this order: a reply comes before the events it
+// caused. It returns false if entries before this one are missing.
+func (d *desk) take(g *Registrar, s *Step) bool {
+	e := &s.Entry
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -255,15 +259,19 @@ func (d *desk) apply(g *Registrar, e Entry) bool {
 	case e.Version > d.room.Version+1:
 		return false
 	}
-	d.room.Apply(e)
+	if s.of == d.room {
+		d.room.take(s)
+	} else {
+		d.room.Apply(*e)
+	}
 	if slices.ContainsFunc(e.Events, func(event Event) bool { return event.Type == EventErased }) {
 		d.empty() // who it was is in nobody's memory either
 		return true
 	}
 	d.usedAt = e.At
-	d.remember(e)
-	d.reply(&e)
-	g.Listener.Applied(d.room, &e)
+	d.remember(*e)
+	d.reply(e)
+	g.Listener.Applied(d.room, e)
 	d.wake(g)
 	return true
 }

@@ -24,7 +24,7 @@ func (r *Room) join(c Command) ([]Event, error) {
 	default:
 		return nil, ErrFull
 	}
-	return append([]Event{joined}, session(c, true)...), nil
+	return session(append(r.spare, joined), c, true), nil
 }
 
 // admission refuses who may not know of the room, or not come back to it.
@@ -86,21 +86,21 @@ func (r *Room) connect(c Command) ([]Event, error) {
 // connected returns what a further socket of a member changes: the session
 // and, if the passport has another name now, the name.
 func (r *Room) connected(p *Person, c Command) []Event {
-	var events []Event
+	events := r.spare
 	if c.By.Name != p.Name {
 		events = append(events, Event{Type: EventRenamed, User: p.User, Name: c.By.Name})
 	}
 	if p.session(c.Session) < 0 {
-		events = append(events, session(c, !p.Online)...)
+		events = session(events, c, !p.Online)
 	}
 	return events
 }
 
-// session returns what the coming of the command's socket, if it has one,
+// session adds what the coming of the command's socket, if it has one,
 // changes; online: it shows the person online.
-func session(c Command, online bool) []Event {
+func session(events []Event, c Command, online bool) []Event {
 	if c.Session == "" {
-		return nil
+		return events
 	}
-	return []Event{{Type: EventConnected, User: c.By.User, Session: c.Session, Instance: c.Instance, Online: online}}
+	return append(events, Event{Type: EventConnected, User: c.By.User, Session: c.Session, Instance: c.Instance, Online: online})
 }

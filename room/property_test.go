@@ -116,7 +116,11 @@ func (g *game) play(batch []Command) {
 
 	g.dueFirst(step.Entry)
 	g.client.apply(g, step.Entry)
-	g.room.Apply(step.Entry)
+	if g.chance(2) {
+		g.room.take(&step)
+	} else {
+		g.room.Apply(step.Entry)
+	}
 	g.replica.Apply(g.sent(step.Entry))
 
 	g.same("the room decided one by one", oneByOne, g.room)
@@ -148,8 +152,8 @@ func (g *game) unchanged(people []*Person) {
 func (g *game) decideEach(r *Room, batch []Command, at time.Time) (all []Event, answers []Answer) {
 	happen := func(events []Event) {
 		for ; len(events) > 0; events = r.follows(at) {
-			for _, e := range events {
-				r.apply(e, at)
+			for i := range events {
+				r.apply(&events[i], at)
 			}
 			all = append(all, events...)
 		}

@@ -114,10 +114,10 @@ func (g *Registrar) Ask(c Command, reply func(Outcome)) {
 	if c.Type.past() && c.At.IsZero() {
 		c.At = g.Now()
 	}
-	if c.Type.past() && reply == nil {
-		reply = g.insist(c)
-	}
 	a := &asked{command: c, reply: reply}
+	if c.Type.past() && reply == nil {
+		a.reply = g.insist(&a.command)
+	}
 	if !g.enqueue(a) {
 		a.answer(Outcome{Err: ErrUnavailable})
 	}
@@ -125,10 +125,10 @@ func (g *Registrar) Ask(c Command, reply func(Outcome)) {
 
 // insist returns the reply to a command that tells what has happened already:
 // no fault of the store may make that undone.
-func (g *Registrar) insist(c Command) func(Outcome) {
+func (g *Registrar) insist(c *Command) func(Outcome) {
 	return func(o Outcome) {
 		if errors.Is(o.Err, ErrUnavailable) && g.runs() {
-			time.AfterFunc(retryEvery, func() { g.Ask(c, nil) })
+			time.AfterFunc(retryEvery, func() { g.Ask(*c, nil) })
 		}
 	}
 }

@@ -136,8 +136,10 @@ type Room struct {
 	line   line            // the waiting
 	lobby  line            // the pending
 	absent map[UserID]bool // to whom something happens by itself if they stay away
+	latest *Person         // put by the event before, in the same step
 	draft  map[UserID]*Person
-	own    bool // of a draft: the lines are its own, and may be changed
+	own    bool    // of a draft: the lines are its own, and may be changed
+	spare  []Event // of a draft: empty, where the next events have space
 }
 
 // Restore makes a room of what a store holds.
@@ -234,16 +236,21 @@ func (r *Room) set(u UserID, p *Person) {
 		r.people, r.absent = map[UserID]*Person{}, map[UserID]bool{}
 	}
 	r.people[u] = p
-	if p.AwayAt.IsZero() && p.OfflineAt.IsZero() {
-		delete(r.absent, u)
-	} else {
-		r.absent[u] = true
-	}
+	r.mark(p)
 	if p.Seat > 0 {
 		for len(r.seats) < p.Seat {
 			r.seats = append(r.seats, "")
 		}
 		r.seats[p.Seat-1] = u
+	}
+}
+
+// mark notes whether p is absent.
+func (r *Room) mark(p *Person) {
+	if p.AwayAt.IsZero() && p.OfflineAt.IsZero() {
+		delete(r.absent, p.User)
+	} else {
+		r.absent[p.User] = true
 	}
 }
 
@@ -253,8 +260,12 @@ type Step struct {
 	Entry   Entry
 	Room    Header
 	People  []*Person // everyone the entry touched, as they are after it
+	Ended   []Session // that were open before it and are not after it
 	Claim   []string  // names that the room takes
 	Release []string  // names that it gives up
+
+	of          *Room // that it was decided on
+	line, lobby line  // after it
 }
 
 // Batch decides commands one after the other, each as if those before it, and
@@ -265,7 +276,7 @@ type Step struct {
 func (r *Room) Batch(commands []Command, at time.Time) Step {
 	at = r.now(at)
 	header, line, lobby := r.Header, r.line, r.lobby
-	r.own = false
+	r.own, r.latest = false, nil
 	r.draft = make(map[UserID]*Person, len(commands))
 
 	entry := Entry{Room: r.ID, Version: r.Version + 1, At: at}
@@ -274,14 +285,15 @@ func (r *Room) Batch(commands []Command, at time.Time) Step {
 			entry.Events = make([]Event, 0, 2*len(commands)) // most join with a socket
 		}
 		for ; len(events) > 0; events = r.follows(at) {
-			for _, e := range events {
-				r.apply(e, at)
+			for i := range events {
+				r.apply(&events[i], at)
 			}
 			entry.Events = append(entry.Events, events...)
+			r.spare = entry.Events[len(entry.Events):]
 		}
 	}
 	looked := false
-	for _, c := range slices.Concat(commands, []Command{{Type: CommandTick}}) {
+	carryOut := func(c Command) {
 		if !looked && !c.Type.past() {
 			looked = true
 			for due := r.due(at); len(due) > 0; due = r.due(at) {
@@ -290,20 +302,29 @@ func (r *Room) Batch(commands []Command, at time.Time) Step {
 		}
 		events, err := r.Decide(c, at)
 		happen(events)
-		if c.ID != "" {
-			entry.Answers = append(entry.Answers, r.answer(c, events, err, at))
+		if c.ID == "" {
+			return
 		}
+		if entry.Answers == nil {
+			entry.Answers = make([]Answer, 0, len(commands))
+		}
+		entry.Answers = append(entry.Answers, r.answer(c, events, err, at))
 	}
+	for _, c := range commands {
+		carryOut(c)
+	}
+	carryOut(Command{Type: CommandTick})
 	r.advance(entry.Version, at)
-	step := Step{Entry: entry, Room: r.Header}
+	step := Step{Entry: entry, Room: r.Header, People: make([]*Person, 0, len(r.draft)), of: r, line: r.line, lobby: r.lobby}
 	for u := range r.draft {
 		step.People = append(step.People, r.people[u])
 	}
 	slices.SortFunc(step.People, func(a, b *Person) int { return cmp.Compare(a.User, b.User) })
 
 	touched := r.draft
-	r.draft = nil
+	r.draft, r.spare = nil, nil
 	for u, p := range touched {
+		step.Ended = append(step.Ended, p.endedBy(r.people[u])...)
 		r.set(u, p)
 	}
 	r.Header, r.line, r.lobby = header, line, lobby

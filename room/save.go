@@ -17,34 +17,37 @@ func (g *Registrar) decideOwn(ctx context.Context, d *desk) error {
 // decide decides, saves, applies and publishes commands as one entry. It
 // returns false if the queue may still hold them.
 func (g *Registrar) decide(ctx context.Context, d *desk, head []Queued) (published bool, err error) {
-	commands := make([]Command, len(head))
-	var positions []string
-	for i, q := range head {
-		commands[i] = q.Command
-		if q.Position != "" {
-			positions = append(positions, q.Position)
-		}
-	}
-	entry, err := g.save(ctx, d, commands)
+	step, err := g.save(ctx, d, head)
 	if err != nil {
-		return false, fmt.Errorf("save %d commands in room %s: %w", len(commands), d.id, err)
+		return false, fmt.Errorf("save %d commands in room %s: %w", len(head), d.id, err)
 	}
+	entry := &step.Entry
 	entry.SavedAt, entry.Locked = g.Now(), d.locked
-	d.apply(g, entry)
+	d.take(g, &step)
 
 	// The entry is durable. A lost publication costs freshness, not truth,
 	// so it does not fail the batch.
-	if err := g.Bus.Publish(ctx, entry, positions); err != nil {
+	if err := g.Bus.Publish(ctx, *entry, positionsOf(head)); err != nil {
 		g.Log.Debug("entry not published", "room", d.id, "version", entry.Version, "err", err)
 		return false, nil
 	}
 	return true, nil
 }
 
+func positionsOf(head []Queued) []string {
+	positions := make([]string, 0, len(head))
+	for i := range head {
+		if at := head[i].Position; at != "" {
+			positions = append(positions, at)
+		}
+	}
+	return positions
+}
+
 // save makes commands durable as the room's next entry, deciding them again
-// as often as the room has moved on meanwhile. The entry is empty (version 0)
+// as often as the room has moved on meanwhile. The step is empty (version 0)
 // if there was nothing to decide.
-func (g *Registrar) save(ctx context.Context, d *desk, commands []Command) (Entry, error) {
+func (g *Registrar) save(ctx context.Context, d *desk, commands []Queued) (Step, error) {
 	for stale := 0; ; {
 		var (
 			step Step
@@ -61,25 +64,25 @@ func (g *Registrar) save(ctx context.Context, d *desk, commands []Command) (Entr
 		var claimed *Claimed
 		switch {
 		case err == nil && idle:
-			return Entry{Room: d.id}, nil
+			return Step{Entry: Entry{Room: d.id}}, nil
 		case err == nil:
-			return step.Entry, nil
+			return step, nil
 		case errors.Is(err, ErrStale):
 			stale++
 			g.Metrics.conflict()
 			if err := g.catchUp(d); err != nil {
-				return Entry{}, err
+				return Step{}, err
 			}
 		case errors.As(err, &claimed):
-			recode(commands)
+			commands = recoded(commands)
 		default:
-			return Entry{}, err
+			return Step{}, err
 		}
 	}
 }
 
 // stopAndSave reads, decides and saves while nobody else can save the room.
-func (g *Registrar) stopAndSave(ctx context.Context, d *desk, commands []Command) (step Step, idle bool, err error) {
+func (g *Registrar) stopAndSave(ctx context.Context, d *desk, commands []Queued) (step Step, idle bool, err error) {
 	version := d.version()
 	if version == 0 {
 		return Step{}, false, errCleared
@@ -115,7 +118,7 @@ var errCleared = errors.New("the room has to be loaded again")
 
 // batch decides what of commands may be decided, on this instance's copy, and
 // tells those who asked here for what may not.
-func (g *Registrar) batch(d *desk, commands []Command) (step Step, idle bool, err error) {
+func (g *Registrar) batch(d *desk, commands []Queued) (step Step, idle bool, err error) {
 	d.mu.Lock()
 	if d.room == nil {
 		d.mu.Unlock()
@@ -177,13 +180,16 @@ func (g *Registrar) persist(ctx context.Context, step Step) error {
 	}
 }
 
-// recode gives the updates that want a new join code another one.
-func recode(commands []Command) {
+// recoded gives the updates that want a new join code another one.
+func recoded(commands []Queued) []Queued {
+	commands = slices.Clone(commands)
 	for i := range commands {
-		if c := commands[i].Change; c != nil && c.Code != "" {
-			change := *c
+		c := &commands[i].Command
+		if c.Change != nil && c.Change.Code != "" {
+			change := *c.Change
 			change.Code = NewCode()
-			commands[i].Change = &change
+			c.Change = &change
 		}
 	}
+	return commands
 }

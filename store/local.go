@@ -32,10 +32,12 @@ func (l *Local) Push(_ context.Context, id room.ID, commands []room.Command) err
 	if l.queues == nil {
 		l.queues = map[room.ID][]room.Queued{}
 	}
-	for _, c := range commands {
+	queue := slices.Grow(l.queues[id], len(commands))
+	for i := range commands {
 		l.pushed++
-		l.queues[id] = append(l.queues[id], room.Queued{Position: strconv.FormatUint(l.pushed, 10), Command: c})
+		queue = append(queue, room.Queued{Position: strconv.FormatUint(l.pushed, 10), Command: commands[i]})
 	}
+	l.queues[id] = queue
 	return nil
 }
 
@@ -44,7 +46,7 @@ func (l *Local) Head(_ context.Context, id room.ID, limit int) ([]room.Queued, e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	queue := l.queues[id]
-	return slices.Clone(queue[:min(limit, len(queue))]), nil
+	return slices.Clip(queue[:min(limit, len(queue))]), nil // what is in a queue is never changed
 }
 
 // Lock is room.Locker's.
@@ -70,14 +72,9 @@ func (l *Local) Lock(_ context.Context, id room.ID) (unlock func(), ok bool, err
 
 // Publish is room.Bus's. An entry of version 0 tells nothing.
 func (l *Local) Publish(_ context.Context, entry room.Entry, answered []string) error {
-	done := make(map[string]bool, len(answered))
-	for _, position := range answered {
-		done[position] = true
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	queue := slices.DeleteFunc(l.queues[entry.Room], func(q room.Queued) bool { return done[q.Position] })
-	if len(queue) > 0 {
+	if queue := without(l.queues[entry.Room], answered); len(queue) > 0 {
 		l.queues[entry.Room] = queue
 	} else {
 		delete(l.queues, entry.Room)
@@ -89,6 +86,21 @@ func (l *Local) Publish(_ context.Context, entry room.Entry, answered []string) 
 		to.offer(entry, 0) // all listeners share its memory
 	}
 	return nil
+}
+
+// without takes commands out of a queue: as a rule those at its head, in order.
+func without(queue []room.Queued, answered []string) []room.Queued {
+	for len(queue) > 0 && len(answered) > 0 && queue[0].Position == answered[0] {
+		queue, answered = queue[1:], answered[1:]
+	}
+	if len(answered) == 0 {
+		return queue
+	}
+	done := make(map[string]bool, len(answered))
+	for _, position := range answered {
+		done[position] = true
+	}
+	return slices.DeleteFunc(slices.Clone(queue), func(q room.Queued) bool { return done[q.Position] })
 }
 
 // Listen is room.Bus's. It returns nil when ctx is done.
