@@ -267,7 +267,7 @@ func (b *browser) listenFor(within time.Duration, meant func(message) bool) (mes
 }
 
 // eventually waits until a condition, which says what is missing, holds.
-func eventually(t *testing.T, missing func() string) {
+func eventually(t testing.TB, missing func() string) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {

@@ -21,11 +21,11 @@ import (
 
 // A chromium is a real browser. Its windows share no cookies.
 type chromium struct {
-	t       *testing.T
+	t       testing.TB
 	context context.Context
 }
 
-func startChromium(t *testing.T) *chromium {
+func startChromium(t testing.TB) *chromium {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -45,7 +45,7 @@ func startChromium(t *testing.T) *chromium {
 
 // A window is one person's browser.
 type window struct {
-	t       *testing.T
+	t       testing.TB
 	context context.Context
 	close   func() // as a person closes it
 

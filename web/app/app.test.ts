@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inOrder } from "../client";
-import type { Entry } from "../client";
+import type { Change, Entry } from "../client";
 import { People } from "./people";
 import type { Look } from "./people";
 import { cleanCode, showCode } from "./session";
@@ -37,12 +37,34 @@ const entry = (user: string, name: string, seat: number, more: Partial<Entry> = 
 
 const look = (change: Partial<Look> = {}): Look => ({ by: "seat", down: false, filter: "all", query: "", ...change });
 
+/** A roster as far as lists read it, which keeps every change. */
+class Told {
+  readonly entries = new Map<string, Entry>();
+  private readonly all: Change[] = [];
+
+  get changes(): number {
+    return this.all.length;
+  }
+
+  since = (changes: number): readonly Change[] | null => this.all.slice(changes);
+
+  put(...some: Entry[]): void {
+    for (const after of some) {
+      this.all.push({ before: this.entries.get(after.user) ?? null, after });
+      this.entries.set(after.user, after);
+    }
+  }
+
+  remove(user: string): void {
+    this.all.push({ before: this.entries.get(user) ?? null, after: null });
+    this.entries.delete(user);
+  }
+}
+
 test("a roster is sorted, filtered and searched, and follows what changes", () => {
-  const entries = new Map<string, Entry>();
-  const put = (...some: Entry[]) => some.forEach((one) => entries.set(one.user, one));
-  put(entry("a", "박서연", 3), entry("b", "Noah", 1, { online: false }), entry("c", "김민준", 2), entry("d", "Ada", 12));
+  const roster = new Told();
+  roster.put(entry("a", "박서연", 3), entry("b", "Noah", 1, { online: false }), entry("c", "김민준", 2), entry("d", "Ada", 12));
   const people = new People("seated");
-  const roster = { entries, version: 1, membership: 1 };
   const users = (change: Partial<Look> = {}) => people.rows(roster, look(change)).map((one) => one.user).join("");
 
   assert.equal(users(), "bcad");
@@ -53,36 +75,66 @@ test("a roster is sorted, filtered and searched, and follows what changes", () =
   assert.equal(users({ query: "민준" }), "c");
   assert.equal(users({ query: "NOAH" }), "b");
   assert.equal(users({ query: "1" }), "b", "a number is a whole seat number");
+  assert.equal(people.everyone.length, 4);
 
-  entries.delete("c");
-  put(entry("a", "가은", 20), entry("e", "Eve", 2));
-  roster.version = roster.membership = 2;
+  roster.remove("c");
+  roster.put(entry("a", "가은", 20), entry("e", "Eve", 2));
   assert.equal(users(), "beda");
   assert.equal(users({ by: "name" }), "deba");
-  entries.get("d")!.online = false;
-  roster.version = 3;
+  roster.put({ ...roster.entries.get("d")!, online: false });
   assert.equal(users({ by: "online" }), "bdea");
 });
 
+test("a list is the same one until someone in it changes", () => {
+  const roster = new Told();
+  roster.put(entry("a", "Ann", 1), entry("b", "Bo", 2, { online: false }));
+  const people = new People("seated");
+  const [all, away] = [look(), look({ filter: "offline" })];
+  const before = people.rows(roster, away);
+  roster.put(entry("a", "Anna", 1));
+  assert.equal(people.rows(roster, away), before);
+  assert.equal(people.rows(roster, all), people.rows(roster, look()));
+});
+
+test("following one change after another comes to the same as sorting anew", () => {
+  let seed = 1;
+  const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
+  const one = <T>(of: readonly T[]) => of[random(of.length)]!;
+  const looks = (["seat", "name", "joined", "online"] as const).flatMap((by) =>
+    (["all", "online", "offline"] as const).flatMap((filter) => ["", "1"].map((query) => look({ by, filter, query, down: query === "1" }))),
+  );
+  const roster = new Told();
+  const lists = looks.map((look) => ({ look, people: new People("seated") }));
+  for (let round = 0; round < 300; round++) {
+    for (let n = random(4); n > 0; n--) {
+      const user = "p" + random(40);
+      const known = roster.entries.get(user);
+      const place = one([{ state: "waiting", seat: null, place: random(9) } as const, {}, {}]);
+      if (known && random(3) === 0) roster.remove(user);
+      else if (known && random(2) === 0) roster.put({ ...known, online: !known.online });
+      else roster.put(entry(user, "N" + random(20), random(9), { online: random(2) === 0, ...place }));
+    }
+    for (const { look, people } of lists) {
+      assert.deepEqual(people.rows(roster, look), new People("seated").rows(roster, look));
+    }
+  }
+});
+
 test("each list has its own people, in the order of the roster", () => {
-  const entries = new Map<string, Entry>();
-  const roster = { entries, version: 1, membership: 1 };
+  const roster = new Told();
   const lists = (["seated", "waiting", "pending"] as const).map((state) => new People(state));
   const users = () => lists.map((people) => people.rows(roster, look()).map((one) => one.user).join("")).join(" ");
   const line = (state: "waiting" | "pending", place: number) => ({ state, place, seat: null });
-  for (const one of [
+  roster.put(
     entry("a", "Ann", 1, line("waiting", 12)),
     entry("b", "Bo", 2, line("pending", 9)),
     entry("c", "Cy", 3, line("waiting", 8)),
     entry("d", "Di", 4),
     entry("e", "Ed", 5, line("pending", 10)),
-  ])
-    entries.set(one.user, one);
+  );
   assert.equal(users(), "d ca be");
-  assert.equal([...entries.values()].sort(inOrder).map((one) => one.user).join(""), "dcabe");
+  assert.equal([...roster.entries.values()].sort(inOrder).map((one) => one.user).join(""), "dcabe");
 
-  entries.set("c", entry("c", "Cy", 1));
-  entries.set("b", entry("b", "Bo", 2, line("waiting", 13)));
-  roster.version = roster.membership = 2;
+  roster.put(entry("c", "Cy", 1), entry("b", "Bo", 2, line("waiting", 13)));
   assert.equal(users(), "cd ab e", "one was promoted, one admitted into the line");
 });

@@ -10,9 +10,9 @@ export interface Point {
   online: number;
 }
 
-/** The box that is drawn in, stretched to whatever room there is. */
-const width = 1000;
-const height = 100;
+/** The box that is drawn in, stretched to whatever room there is: finer than any screen, so that whole numbers do. */
+const width = 10_000;
+const height = 10_000;
 /** So many lines across, so that the eye can count. */
 const lines = 4;
 /** A key moves the reader by this share of the time, or by this many of those. */
@@ -126,7 +126,7 @@ function Reader(props: { range: Range; at: number | null; text: string; onRead(a
 function Plot({ points, range }: { points: readonly Point[]; range: Range }) {
   const { number } = useWords();
   const { top, at } = scale(points.reduce((most, point) => Math.max(most, point.taken, point.online), 0));
-  const y = (count: number) => height - (count / top) * height;
+  const y = (count: number) => Math.round(height - (count / top) * height);
   const drawn = useMemo(() => ({ taken: stepped(points, "taken", range, y), online: stepped(points, "online", range, y) }), [points, range.to, top]);
   const marks = ticks(range, lines + 2, new Date(range.from).getTimezoneOffset()).at;
   return (
@@ -136,7 +136,7 @@ function Plot({ points, range }: { points: readonly Point[]; range: Range }) {
           <path key={count} class="line" d={`M0 ${y(count)}H${width}`} />
         ))}
         {marks.map((mark) => (
-          <path key={mark} class="line" d={`M${(share(mark, range) / 100) * width} 0V${height}`} />
+          <path key={mark} class="line" d={`M${x(mark, range)} 0V${height}`} />
         ))}
         <path class="under" d={`${drawn.online}V${height}H0Z`} />
         <path class="taken" d={drawn.taken} />
@@ -144,7 +144,7 @@ function Plot({ points, range }: { points: readonly Point[]; range: Range }) {
       </svg>
       <div class="counts" aria-hidden="true">
         {at.map((count) => (
-          <span key={count} style={{ top: y(count) + "%" }}>
+          <span key={count} style={{ top: (100 * y(count)) / height + "%" }}>
             {number(count)}
           </span>
         ))}
@@ -153,11 +153,19 @@ function Plot({ points, range }: { points: readonly Point[]; range: Range }) {
   );
 }
 
+const x = (at: number, range: Range) => Math.round((share(at, range) / 100) * width);
+
 /** A line that stays where it is until the next point. */
 function stepped(points: readonly Point[], of: "taken" | "online", range: Range, y: (count: number) => number): string {
-  const x = (at: number) => ((share(at, range) / 100) * width).toFixed(2);
-  const [first, ...rest] = points;
-  return `M0 ${y(first![of])}` + rest.map((point) => `H${x(point.at)}V${y(point[of]).toFixed(2)}`).join("") + `H${width}`;
+  let last = y(points[0]![of]);
+  let line = `M0 ${last}`;
+  for (const point of points) {
+    const next = y(point[of]);
+    if (next === last) continue;
+    line += `H${x(point.at, range)}V${next}`;
+    last = next;
+  }
+  return line + `H${width}`;
 }
 
 /** Round counts for the lines across, and the one at the top. */

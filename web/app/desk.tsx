@@ -1,5 +1,5 @@
-import { useEffect, useState } from "preact/hooks";
-import type { LecternError, Room } from "../client";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { Connection, LecternError, Room } from "../client";
 import { Chart } from "./chart";
 import { Downloads } from "./downloads";
 import { Title } from "./inplace";
@@ -75,7 +75,6 @@ function Closed({ room }: { room: Room }) {
 }
 
 function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
-  const { t, moment } = useWords();
   const [projecting, setProjecting] = useState(false);
   const [helping, setHelping] = useState(false);
   const [look, setLook] = useState(firstLook);
@@ -97,46 +96,64 @@ function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
     "/": () => document.getElementById("roster-search")?.focus(),
     "?": () => setHelping(true),
   });
+  // People come and go many times a second; what does not tell of them stays as it was drawn.
+  const { connection } = watched.lectern;
+  const { pending } = watched.roster.counts;
+  const today = new Date().getDate();
+  const head = useMemo(
+    () => <Head watched={watched} room={room} connection={connection} onHelp={() => setHelping(true)} />,
+    [watched, room, connection, today],
+  );
+  const closing = useMemo(() => <ClosingSoon watched={watched} room={room} />, [watched, room, connection]);
+  const card = useMemo(() => <CodeCard watched={watched} code={code} onProject={() => setProjecting(true)} />, [watched, code]);
+  const settings = useMemo(() => <Settings watched={watched} room={room} onError={setError} />, [watched, room, watched.bans, pending, today]);
   return (
     <>
       <main id="main" class="desk" inert={projecting} data-room={room.id}>
-        <header class="desk-head">
-          <div>
-            <p class="eyebrow">
-              <Link href="/teach">{t.desk.back}</Link>
-            </p>
-            <Title watched={watched} room={room} />
-            <p class="facts">
-              {scheduled && <span class="pill scheduled">{t.rooms.status.scheduled}</span>}
-              {room.opened_at && <span>{t.desk.openedAt(moment(room.opened_at))}</span>}
-              {room.closes_at && <span>{t.desk.closesAt(moment(room.closes_at))}</span>}
-            </p>
-          </div>
-          <div class="desk-tools">
-            <ConnectionNote connection={watched.lectern.connection} />
-            <button class="plain" id="help" onClick={() => setHelping(true)} aria-label={t.desk.shortcuts} title={t.desk.shortcuts}>
-              <kbd>?</kbd>
-            </button>
-          </div>
-        </header>
+        {head}
         <Opened scheduled={scheduled} />
-        <ClosingSoon watched={watched} room={room} />
+        {closing}
         {!scheduled && <Trouble error={error} id="desk-error" />}
         <div class="desk-columns">
           <div class="desk-side">
-            <CodeCard watched={watched} code={code} onProject={() => setProjecting(true)} />
+            {card}
             {scheduled ? <StartCard watched={watched} room={room} onStart={start} error={error} /> : <SeatsCard watched={watched} room={room} />}
           </div>
           <div class="desk-people">
             <LinePanel line={line} room={room} query={look.query} />
             <RosterPanel watched={watched} room={room} look={look} onLook={setLook} />
           </div>
-          <Settings watched={watched} room={room} onError={setError} />
+          {settings}
         </div>
       </main>
       {projecting && <Projector lectern={watched.lectern} room={room} counts={watched.roster.counts} onClose={() => setProjecting(false)} />}
       {helping && <Help onClose={() => setHelping(false)} />}
     </>
+  );
+}
+
+function Head({ watched, room, connection, onHelp }: { watched: WatchedRoom; room: Room; connection: Connection; onHelp(): void }) {
+  const { t, moment } = useWords();
+  return (
+    <header class="desk-head">
+      <div>
+        <p class="eyebrow">
+          <Link href="/teach">{t.desk.back}</Link>
+        </p>
+        <Title watched={watched} room={room} />
+        <p class="facts">
+          {room.status === "scheduled" && <span class="pill scheduled">{t.rooms.status.scheduled}</span>}
+          {room.opened_at && <span>{t.desk.openedAt(moment(room.opened_at))}</span>}
+          {room.closes_at && <span>{t.desk.closesAt(moment(room.closes_at))}</span>}
+        </p>
+      </div>
+      <div class="desk-tools">
+        <ConnectionNote connection={connection} />
+        <button class="plain" id="help" onClick={onHelp} aria-label={t.desk.shortcuts} title={t.desk.shortcuts}>
+          <kbd>?</kbd>
+        </button>
+      </div>
+    </header>
   );
 }
 
@@ -193,6 +210,9 @@ function CodeCard({ watched, code, onProject }: { watched: WatchedRoom; code: st
 function SeatsCard({ watched, room }: { watched: WatchedRoom; room: Room }) {
   const { t, number } = useWords();
   const { counts } = watched.roster;
+  const { points } = watched;
+  const chart = useMemo(() => <Chart points={points} capacity={room.capacity} />, [points, room.capacity]);
+  const downloads = useMemo(() => <Downloads room={room} linked />, [room]);
   return (
     <section class="card seats-card">
       <div class="figures" aria-live="off">
@@ -210,8 +230,8 @@ function SeatsCard({ watched, room }: { watched: WatchedRoom; room: Room }) {
         </p>
       </div>
       <Fill taken={counts.taken} capacity={room.capacity} label={t.seat.taken(number(counts.taken), number(room.capacity))} />
-      <Chart points={watched.points} capacity={room.capacity} />
-      <Downloads room={room} linked />
+      {chart}
+      {downloads}
     </section>
   );
 }

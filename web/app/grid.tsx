@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { keyName } from "./shortcuts";
 
 export interface Column<Row> {
@@ -14,7 +14,9 @@ export interface Column<Row> {
 interface Props<Row> {
   id: string;
   label: string;
+  /** Another object for each row that has changed. */
   rows: readonly Row[];
+  /** Another array when they show rows in another way. */
   columns: Column<Row>[];
   keyOf(row: Row): string;
   rowClass?(row: Row): string;
@@ -26,14 +28,18 @@ interface Props<Row> {
 
 /** Must equal --row in the stylesheet. */
 const rowHeight = 44;
+/** The number of the row under the head, as screen readers count. */
+const firstRow = 2;
 /** Rows beyond the edges, so that a flick of the wheel shows no gap. */
 const margin = 8;
+/** So many rows are scrolled away before others are drawn. */
+const stride = 4;
 
 /** A table of any length that keeps only the rows in sight in the document. */
 export function Grid<Row>(props: Props<Row>) {
   const { id, rows, columns } = props;
   const box = useRef<HTMLDivElement>(null);
-  const [top, setTop] = useState(0);
+  const [above, setAbove] = useState(0); // rows that were scrolled away, in strides
   const [height, setHeight] = useState(600);
   const [active, setActive] = useState({ index: 0, key: "" });
 
@@ -77,8 +83,15 @@ export function Grid<Row>(props: Props<Row>) {
     event.preventDefault();
   };
 
-  const first = Math.max(0, Math.floor(top / rowHeight) - margin);
-  const last = Math.min(rows.length, Math.ceil((top + height) / rowHeight) + margin);
+  const onClick = (event: MouseEvent) => {
+    const row = (event.target as Element).closest("[aria-rowindex]");
+    if (!row) return;
+    activate(Number(row.ariaRowIndex) - firstRow);
+    box.current?.focus({ preventScroll: true }); // the row may go, and its button with the focus
+  };
+
+  const first = Math.max(0, above - margin);
+  const last = Math.min(rows.length, above + stride + Math.ceil(height / rowHeight) + margin);
   const shown = rows.slice(first, last);
   return (
     <div
@@ -93,38 +106,49 @@ export function Grid<Row>(props: Props<Row>) {
       tabIndex={0}
       style={props.fit ? { height: (rows.length + 1) * rowHeight + "px" } : undefined}
       onKeyDown={onKey}
-      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      onScroll={(event) => setAbove(stride * Math.floor(event.currentTarget.scrollTop / rowHeight / stride))}
     >
       <div class="row head" role="row" aria-rowindex={1}>
         {columns.map((column) => (
           <Head key={column.id} column={column} grid={id} />
         ))}
       </div>
-      <div class="rows" role="rowgroup" style={{ height: rows.length * rowHeight + "px" }}>
+      <div class="rows" role="rowgroup" style={{ height: rows.length * rowHeight + "px" }} onClick={onClick}>
         {shown.map((row, i) => (
-          <div
-            key={props.keyOf(row)}
-            id={`${id}-row-${first + i}`}
-            class={"row " + (props.rowClass?.(row) ?? "") + (first + i === current ? " active" : "")}
-            role="row"
-            aria-rowindex={first + i + 2}
-            aria-selected={first + i === current}
-            data-key={props.keyOf(row)}
-            style={{ top: (first + i) * rowHeight + "px" }}
-            onClick={() => {
-              activate(first + i);
-              box.current?.focus({ preventScroll: true }); // the row may go, and its button with the focus
-            }}
-          >
-            {columns.map((column) => (
-              <div key={column.id} class={"cell " + column.id} role="gridcell">
-                {column.show(row)}
-              </div>
-            ))}
-          </div>
+          <Line key={props.keyOf(row)} {...props} row={row} index={first + i} active={first + i === current} />
         ))}
       </div>
     </div>
+  );
+}
+
+interface LineProps<Row> extends Props<Row> {
+  row: Row;
+  index: number;
+  active: boolean;
+}
+
+/** One row, drawn again only when it is another one, or elsewhere. */
+function Line<Row>({ id, columns, keyOf, rowClass, row, index, active }: LineProps<Row>) {
+  return useMemo(
+    () => (
+      <div
+        id={`${id}-row-${index}`}
+        class={"row " + (rowClass?.(row) ?? "") + (active ? " active" : "")}
+        role="row"
+        aria-rowindex={index + firstRow}
+        aria-selected={active}
+        data-key={keyOf(row)}
+        style={{ top: index * rowHeight + "px" }}
+      >
+        {columns.map((column) => (
+          <div key={column.id} class={"cell " + column.id} role="gridcell">
+            {column.show(row)}
+          </div>
+        ))}
+      </div>
+    ),
+    [columns, row, index, active],
   );
 }
 

@@ -6,6 +6,7 @@ import type { Column } from "./grid";
 import { Confirm, Trouble } from "./parts";
 import { People } from "./people";
 import { useSpoken, useWords } from "./state";
+import type { Words } from "./state";
 import type { WatchedRoom } from "./watchroom";
 
 type LineState = "pending" | "waiting";
@@ -38,7 +39,7 @@ export function useLine(watched: WatchedRoom): Line {
   const [busy, setBusy] = useState(false);
   const { roster } = watched;
   const goes = ({ user, place }: Entry) => going.get(user) === place;
-  const here = (entries: Entry[]) => (entries.some(goes) ? entries.filter((entry) => !goes(entry)) : entries);
+  const here = (entries: readonly Entry[]) => (entries.some(goes) ? entries.filter((entry) => !goes(entry)) : entries);
   const asking = here(pending.rows(roster, look));
 
   const begin = () => {
@@ -102,7 +103,8 @@ export function LinePanel({ line, room, query }: { line: Line; room: Room; query
 }
 
 function LineCard({ room, state, line, query }: { room: string; state: LineState; line: Line; query: string }) {
-  const { t, number } = useWords();
+  const words = useWords();
+  const { t, number } = words;
   const [banning, setBanning] = useState<Entry | null>(null);
   const card = useRef<HTMLElement>(null);
   useKeptFocus(card);
@@ -112,7 +114,8 @@ function LineCard({ room, state, line, query }: { room: string; state: LineState
   const pending = state === "pending";
   const refuse = (entry: Entry) => line.remove(entry, false);
   const about = useAbout(room);
-  const columns = useColumns(state, line, setBanning, about.open);
+  // What a line can do is the same however often it is drawn.
+  const columns = useMemo(() => columnsOf(words, state, line, setBanning, about.open), [words, all, about.open]);
   return (
     <section ref={card} class="card line-card" aria-labelledby={state + "-label"} id={state + "-card"}>
       <header>
@@ -157,8 +160,13 @@ function LineCard({ room, state, line, query }: { room: string; state: LineState
   );
 }
 
-function useColumns(state: LineState, line: Line, onBan: (entry: Entry) => void, onOpen: (entry: Entry) => void): Column<Entry>[] {
-  const { t, number } = useWords();
+function columnsOf(
+  { t, number }: Words,
+  state: LineState,
+  line: Line,
+  onBan: (entry: Entry) => void,
+  onOpen: (entry: Entry) => void,
+): Column<Entry>[] {
   const words = t.line.columns;
   const pending = state === "pending";
   const all = line[state];

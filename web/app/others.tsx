@@ -2,6 +2,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Entry, Lectern } from "../client";
 import { Roster } from "../client";
 import { Grid } from "./grid";
+import type { Column } from "./grid";
 import { People } from "./people";
 import { Waiting } from "./parts";
 import { useChanges, useWords } from "./state";
@@ -14,6 +15,13 @@ export function Others({ lectern, room }: { lectern: Lectern; room: string }) {
   const [roster, setRoster] = useState<Roster | null>(null);
   const subscribe = useMemo(() => roster && ((fn: () => void) => roster.subscribe(fn)), [roster]);
   const people = useMemo(() => new People("seated"), [roster]);
+  const columns = useMemo<Column<Entry>[]>(
+    () => [
+      { id: "seat", label: t.desk.columns.seat, show: (entry) => entry.seat },
+      { id: "name", label: t.desk.columns.name, show: (entry) => entry.name },
+    ],
+    [t],
+  );
   useChanges(subscribe ?? undefined);
   useEffect(() => {
     const watching = new Roster(lectern, room);
@@ -30,10 +38,7 @@ export function Others({ lectern, room }: { lectern: Lectern; room: string }) {
         rows={people.rows(roster, look)}
         keyOf={(entry) => entry.user}
         rowClass={(entry) => (entry.online ? "online" : "offline")}
-        columns={[
-          { id: "seat", label: t.desk.columns.seat, show: (entry) => entry.seat },
-          { id: "name", label: t.desk.columns.name, show: (entry) => entry.name },
-        ]}
+        columns={columns}
       />
     </>
   );

@@ -7,6 +7,7 @@ import { Confirm, Trouble, Waiting } from "./parts";
 import { People } from "./people";
 import type { Filter, Look, SortBy } from "./people";
 import { useWords } from "./state";
+import type { Words } from "./state";
 import type { WatchedRoom } from "./watchroom";
 
 const filters: Filter[] = ["all", "online", "offline"];
@@ -16,15 +17,16 @@ export const firstLook: Look = { by: "seat", down: false, filter: "all", query: 
 
 /** Who has a seat, live. */
 export function RosterPanel({ watched, room, look, onLook }: { watched: WatchedRoom; room: Room; look: Look; onLook(look: Look): void }) {
-  const { t, number } = useWords();
+  const words = useWords();
+  const { t, number } = words;
   const people = useMemo(() => new People("seated"), []);
   const [leaving, setLeaving] = useState<Entry | null>(null);
   const [error, setError] = useState<LecternError | null>(null);
   const { roster } = watched;
   const rows = people.rows(roster, look);
   const about = useAbout(room.id);
-  const columns = useColumns(look, onLook, setLeaving, about.open);
-  const seated = people.sorted(roster, look).length;
+  const columns = useMemo(() => columnsOf(words, look, onLook, setLeaving, about.open), [words, look, onLook, about.open]);
+  const seated = people.everyone.length;
   return (
     <section class="card roster-card" aria-labelledby="roster-label">
       <header>
@@ -84,8 +86,13 @@ function LookBar({ look, onChange }: { look: Look; onChange(look: Look): void })
   );
 }
 
-function useColumns(look: Look, onLook: (look: Look) => void, onRemove: (entry: Entry) => void, onOpen: (entry: Entry) => void): Column<Entry>[] {
-  const { t, seconds } = useWords();
+function columnsOf(
+  { t, seconds }: Words,
+  look: Look,
+  onLook: (look: Look) => void,
+  onRemove: (entry: Entry) => void,
+  onOpen: (entry: Entry) => void,
+): Column<Entry>[] {
   const words = t.desk.columns;
   const sortable = (by: SortBy) => ({
     id: by,

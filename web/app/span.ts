@@ -1,5 +1,5 @@
 import { useMemo } from "preact/hooks";
-import { useWords } from "./state";
+import { once, useWords } from "./state";
 
 const minute = 60;
 const day = 24 * 60 * minute;
@@ -31,16 +31,17 @@ const dayOf = (at: string | number) => new Date(at).toDateString();
 function momentsIn(language: string, oneDay: string | null): Moments {
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
   const date = { month: "short", day: "numeric" } as const;
+  const formatter = (options: Intl.DateTimeFormatOptions) => once(() => new Intl.DateTimeFormat(language, options));
   const format = (options: Intl.DateTimeFormatOptions) => {
-    const [short, long] = [new Intl.DateTimeFormat(language, options), new Intl.DateTimeFormat(language, { ...date, ...options })];
-    return (at: string | number) => (dayOf(at) === oneDay ? short : long).format(new Date(at));
+    const [short, long] = [formatter(options), formatter({ ...date, ...options })];
+    return (at: string | number) => (dayOf(at) === oneDay ? short : long)().format(new Date(at));
   };
-  const [coarse, fine, ofDay] = [clock, { ...clock, second: "2-digit" } as const, date].map((options) => new Intl.DateTimeFormat(language, options));
+  const [coarse, fine, ofDay] = [formatter(clock), formatter({ ...clock, second: "2-digit" }), formatter(date)];
   const midnight = (at: number) => new Date(at).getHours() + new Date(at).getMinutes() === 0;
   return {
     second: format({ ...clock, second: "2-digit" }),
     exact: format({ ...clock, second: "2-digit", fractionalSecondDigits: 3 }),
-    tick: (at, step) => (step < minute ? fine! : !oneDay && midnight(at) ? ofDay! : coarse!).format(at),
+    tick: (at, step) => (step < minute ? fine : !oneDay && midnight(at) ? ofDay : coarse)().format(at),
   };
 }
 

@@ -31,26 +31,32 @@ export const WordsContext = createContext<Words | null>(null);
 
 export const useWords = () => useContext(WordsContext)!;
 
-/** A formatter costs a thousand times what it takes to use it: each is made once. */
+/** Makes something when it is first asked for: a formatter costs a thousand times what it takes to use it. */
+export function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 export async function speak(language: Language): Promise<Words> {
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
-  const number = new Intl.NumberFormat(language);
-  const time = new Intl.DateTimeFormat(language, clock);
-  const seconds = new Intl.DateTimeFormat(language, { ...clock, second: "2-digit" });
-  const moment = new Intl.DateTimeFormat(language, { ...clock, weekday: "short", month: "short", day: "numeric" });
-  const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "short", day: "numeric" });
-  const date = new Intl.DateTimeFormat(language, { weekday: "short", month: "short", day: "numeric" });
+  const formatter = (options: Intl.DateTimeFormatOptions) => once(() => new Intl.DateTimeFormat(language, options));
+  const number = once(() => new Intl.NumberFormat(language));
+  const time = formatter(clock);
+  const seconds = formatter({ ...clock, second: "2-digit" });
+  const moment = formatter({ ...clock, weekday: "short", month: "short", day: "numeric" });
+  const day = formatter({ year: "numeric", month: "short", day: "numeric" });
+  const date = formatter({ weekday: "short", month: "short", day: "numeric" });
   const today = (at: string | number) => new Date(at).toDateString() === new Date().toDateString();
   const t = await loadText(language);
   return {
     language,
     t,
-    number: (n) => number.format(n),
-    time: (at) => time.format(new Date(at)),
-    seconds: (at) => seconds.format(new Date(at)),
-    day: (at) => day.format(new Date(at)),
-    moment: (at) => (today(at) ? time : moment).format(new Date(at)),
-    when: (at) => t.schedule.atTime(time.format(new Date(at)), today(at) ? null : date.format(new Date(at))),
+    number: (n) => number().format(n),
+    time: (at) => time().format(new Date(at)),
+    seconds: (at) => seconds().format(new Date(at)),
+    day: (at) => day().format(new Date(at)),
+    moment: (at) => (today(at) ? time : moment)().format(new Date(at)),
+    when: (at) => t.schedule.atTime(time().format(new Date(at)), today(at) ? null : date().format(new Date(at))),
   };
 }
 

@@ -6,6 +6,9 @@ import { api, passport } from "./session";
 /** A second is as fine as a chart can show. */
 const pointEvery = 1_000;
 
+/** More than a screen can show. */
+const mostPoints = 4_000;
+
 /** An instructor's hold on one room: the connection, the roster, and the counts over time. */
 export class WatchedRoom {
   readonly lectern: Lectern;
@@ -84,7 +87,8 @@ export class WatchedRoom {
     const point = { at: this.lectern.serverNow(), taken: roster.counts.taken, online: roster.counts.online_count };
     const [before, last] = this.points.slice(-2);
     const still = before && last && same(before, last) && same(last, point);
-    this.points = [...(still ? this.points.slice(0, -1) : this.points), point];
+    const past = still ? this.points.slice(0, -1) : this.points;
+    this.points = [...(past.length < mostPoints ? past : past.filter((_, i) => i % 2 === 0)), point];
     this.tell();
   }
 

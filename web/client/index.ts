@@ -8,6 +8,6 @@ export { Lectern } from "./lectern";
 export type { Connection, LecternOptions, LocalEvents, StopReason } from "./lectern";
 export * from "./messages";
 export { inOrder, Roster } from "./roster";
-export type { Counts, RosterState } from "./roster";
+export type { Change, Counts, RosterState } from "./roster";
 export { browser } from "./world";
 export type { Wire, World } from "./world";

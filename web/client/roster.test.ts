@@ -50,10 +50,29 @@ test("an event that follows is applied: joined replaces, left goes, presence mov
   assert.equal(roster.entries.get("s42")!.online, false);
   assert.equal(roster.entries.get("s50")!.online, true);
   assert.deepEqual([roster.version, roster.counts.taken, roster.counts.online_count], [45, 2, 1]);
-  const members = roster.membership;
+  const before = roster.entries.get("s42")!;
   world.wire.say(event(45, 46, { online: ["s42"] }));
-  assert.equal(roster.membership, members, "presence is no change of who is there");
   assert.equal(roster.entries.get("s42")!.online, true);
+  assert.equal(before.online, false, "an entry never changes");
+});
+
+test("who follows the changes hears of each, from what to what", async () => {
+  const { world, roster } = await watching();
+  const { changes } = roster;
+  const was = roster.entries.get("s42")!;
+  assert.deepEqual(roster.since(changes), []);
+  assert.equal(roster.since(changes - 1), null, "a snapshot is more than can be told");
+  world.wire.say(event(41, 42, { joined: [entry("s50", 4)], left: [{ user: "s42", reason: "left" }], offline: ["s50", "nobody"] }));
+  const came = { ...entry("s50", 4), online: true };
+  assert.deepEqual(roster.since(changes), [
+    { before: null, after: came },
+    { before: was, after: null },
+    { before: came, after: { ...came, online: false } },
+  ]);
+  assert.deepEqual(roster.since(changes + 3), []);
+  world.wire.say(event(42, 43, { joined: Array.from({ length: 1_000 }, (_, i) => entry(`p${i}`, 100 + i)) }));
+  assert.equal(roster.since(changes), null);
+  assert.equal(roster.since(roster.changes - 1)?.[0]?.after?.user, "p999");
 });
 
 test("from before the version here is applied, an old version is ignored", async () => {

@@ -20,6 +20,14 @@ export function inOrder(a: Entry, b: Entry): number {
   return rank[a.state] - rank[b.state] || (a.seat ?? 0) - (b.seat ?? 0) || (a.place ?? 0) - (b.place ?? 0);
 }
 
+/** One person's entry before and after. Null: not on the roster. */
+export interface Change {
+  before: Entry | null;
+  after: Entry | null;
+}
+
+/** So many changes are kept for those who follow them one by one; for more it is quicker to begin anew. */
+const keptChanges = 256;
 /** Changes that arrive within this time are told as one; two frames of a screen. */
 const tellAfter = 32;
 /** Between two tries to watch, where the server could not answer. */
@@ -30,18 +38,19 @@ const askAgainAfter = 1_000;
  * here is applied, an old one ignored, and a gap makes it ask for what is missing.
  */
 export class Roster {
-  /** Everyone on the roster, by user. Replaced by a snapshot; events change it, and the entries, in place. */
+  /** Everyone on the roster, by user. Replaced by a snapshot; events change it in place. An entry never changes: another takes its place. */
   entries: ReadonlyMap<string, Entry> = new Map();
   counts: Counts = { taken: 0, waiting: 0, pending: 0, online_count: 0 };
   room: Room | null = null;
   version = 0;
-  /** Counts the changes of who is on the roster, and as what; presence alone does not count. */
-  membership = 0;
+  /** Counts the changes of entries; a snapshot is one. */
+  changes = 0;
   state: RosterState = "loading";
   /** Why the roster may not be seen, where state is `refused`. */
   refusal: LecternError | null = null;
 
   private current = new Map<string, Entry>();
+  private last: Change[] = [];
   /** A snapshot whose pages are still coming. */
   private arriving: Map<string, Entry> | null = null;
   private complete = false;
@@ -70,6 +79,12 @@ export class Roster {
   subscribe(fn: () => void): () => void {
     this.listeners.add(fn);
     return () => this.listeners.delete(fn);
+  }
+
+  /** What has changed since there were so many changes, in order. Null: more than is kept, so that `entries` are to be read anew. */
+  since(changes: number): readonly Change[] | null {
+    const missing = this.changes - changes;
+    return missing <= this.last.length ? this.last.slice(this.last.length - missing) : null;
   }
 
   /** Stops watching. */
@@ -129,7 +144,8 @@ export class Roster {
     if (!more) {
       this.current = arriving;
       this.entries = arriving;
-      this.membership++;
+      this.changes++;
+      this.last = [];
       this.arriving = null;
       this.complete = true;
     }
@@ -139,9 +155,8 @@ export class Roster {
   private apply(event: RosterEvent): void {
     if (this.complete && event.version <= this.version) return;
     if (!this.complete || event.from > this.version) return this.gap();
-    for (const entry of event.joined) this.current.set(entry.user, entry);
-    for (const { user } of event.left) this.current.delete(user);
-    if (event.joined.length + event.left.length > 0) this.membership++;
+    for (const entry of event.joined) this.replace(entry.user, entry);
+    for (const { user } of event.left) this.replace(user, null);
     for (const user of event.online) this.setOnline(user, true);
     for (const user of event.offline) this.setOnline(user, false);
     this.version = event.version;
@@ -158,7 +173,16 @@ export class Roster {
 
   private setOnline(user: string, online: boolean): void {
     const entry = this.current.get(user);
-    if (entry) entry.online = online;
+    if (entry && entry.online !== online) this.replace(user, { ...entry, online });
+  }
+
+  private replace(user: string, after: Entry | null): void {
+    const before = this.current.get(user) ?? null;
+    if (after) this.current.set(user, after);
+    else this.current.delete(user);
+    this.changes++;
+    this.last.push({ before, after });
+    if (this.last.length > keptChanges) this.last.splice(0, keptChanges / 2);
   }
 
   private roomChanged(room: Room): void {
