@@ -27,7 +27,7 @@ func (s *SQLite) Beat(ctx context.Context, instance room.InstanceID) (room.Pulse
 		beats, err := s.writer.exec(ctx, `
 			INSERT INTO instance (id, beat_at) VALUES ($1, $2)
 			ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at WHERE instance.dead_at IS NULL`,
-			instance, millis(pulse.Now))
+			string(instance), millis(pulse.Now))
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (s *SQLite) Bury(ctx context.Context, living room.InstanceID, silence time.
 		}
 		buried, err = s.writer.exec(ctx, `
 			UPDATE instance SET dead_at = $1 WHERE dead_at IS NULL AND id <> $2 AND beat_at <= $3`,
-			millis(now), living, millis(now.Add(-silence)))
+			millis(now), string(living), millis(now.Add(-silence)))
 		if err != nil || buried == 0 {
 			return err
 		}

@@ -36,8 +36,8 @@ func TestNothingIsLeftInTheFiles(t *testing.T) {
 	h.save(t, h.opening())
 	h.save(t, h.joins(300))
 	h.save(t, h.step(room.Command{Type: room.CommandClose, By: room.Caller{User: "lecturer", Role: room.Instructor}}))
-	const erased, other = "student-000001", "student-000002"
-	if _, err := s.Erase(t.Context(), erased); err != nil {
+	erased, other := string(student(1)), string(student(2))
+	if _, err := s.Erase(t.Context(), student(1)); err != nil {
 		t.Fatal(err)
 	}
 	if s.Close(); inFiles(t, folder, erased) || !inFiles(t, folder, other) {
@@ -70,10 +70,10 @@ func nothingIsLeft(t *testing.T, s storetest.Store, driver, address, selectTable
 	opening.Claim = []string{"slot:0:lecturer", "key:8:lecturer:k"}
 	h.save(t, opening)
 	h.save(t, h.joins(2))
-	const student, other = "student-000001", "student-000002"
+	erased, other := student(1), string(student(2))
 	by := room.Caller{User: "lecturer", Role: room.Instructor}
 	h.save(t, h.step(room.Command{Type: room.CommandJoin, By: room.Caller{User: "refused", Name: "Refused", Role: room.Student}, Code: "WRONG", ID: "c1"}))
-	h.save(t, h.step(room.Command{Type: room.CommandCorrect, By: by, User: student, Status: room.StatusLate, Reason: "a brother called"}))
+	h.save(t, h.step(room.Command{Type: room.CommandCorrect, By: by, User: erased, Status: room.StatusLate, Reason: "a brother called"}))
 	h.save(t, h.step(room.Command{Type: room.CommandClose, By: by}))
 
 	db, err := sql.Open(driver, address)
@@ -82,7 +82,7 @@ func nothingIsLeft(t *testing.T, s storetest.Store, driver, address, selectTable
 	}
 	defer db.Close()
 	words := map[room.UserID][]string{
-		student: {student, "brother"}, "lecturer": {"lecturer", "Kim"}, "refused": {"refused"},
+		erased: {string(erased), "brother"}, "lecturer": {"lecturer", "Kim"}, "refused": {"refused"},
 	}
 	for user, said := range words {
 		before := contents(t, db, selectTables)

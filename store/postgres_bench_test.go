@@ -11,6 +11,7 @@ import (
 func BenchmarkPostgres(b *testing.B) {
 	b.Run("Bare", benchmarkBareCommit)
 	b.Run("SaveOneJoin", func(b *testing.B) { benchmarkJoins(b, openPostgres(b, fresh(b)), 1) })
+	b.Run("Save16Joins", func(b *testing.B) { benchmarkJoins(b, openPostgres(b, fresh(b)), 16) })
 	b.Run("Save1024Joins", func(b *testing.B) { benchmarkJoins(b, openPostgres(b, fresh(b)), 1024) })
 	b.Run("Save50Rooms", func(b *testing.B) { benchmarkRooms(b, openPostgres(b, fresh(b))) })
 	// Whoever gives up a name is saved alone: a transaction a step.

@@ -83,17 +83,15 @@ const (
 		SELECT n.* FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[])
 			AS n (room_id, user_id, version, at, by_user, status, reason)` + movedOn
 
-	endedSessions = `
+	endTheseSessions = `
 		UPDATE session SET disconnected_at = n.at
-		FROM unnest($1::text[], $2::bigint[], $3::text[]) AS n (room_id, at, who)` + movedOn + `
-		WHERE session.room_id = n.room_id AND session.disconnected_at IS NULL`
-	endSessionsByUser = endedSessions + ` AND session.user_id = n.who`
-	endSessionsByID   = `
-		UPDATE session SET disconnected_at = n.at
-		FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) AS n (room_id, at, who, session_id)` + movedOn + `
+		FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) AS n (room_id, at, since, session_id)` + movedOn + `
 		WHERE session.room_id = n.room_id AND session.disconnected_at IS NULL
-			AND session.user_id = n.who AND session.session_id = n.session_id`
-	endSessionsByRoom = endedSessions
+			AND session.connected_at = n.since AND session.session_id = n.session_id`
+	endSessionsOfRooms = `
+		UPDATE session SET disconnected_at = n.at
+		FROM unnest($1::text[], $2::bigint[]) AS n (room_id, at)` + movedOn + `
+		WHERE session.room_id = n.room_id AND session.disconnected_at IS NULL`
 
 	putSessions = `
 		INSERT INTO session (room_id, session_id, user_id, instance_id, connected_at, disconnected_at)
@@ -131,9 +129,8 @@ func write(ctx context.Context, conn *pgx.Conn, rooms string, steps ...*room.Ste
 		{freeSeats, tables.freed}, // before any is given: the step may give it to another
 		{putAttendees, tables.attendees},
 		{putCorrections, tables.corrections},
-		{endSessionsByID, tables.endedByID},
-		{endSessionsByUser, tables.endedByUser},
-		{endSessionsByRoom, tables.endedByRoom},
+		{endTheseSessions, tables.ended},
+		{endSessionsOfRooms, tables.emptied},
 		{putSessions, tables.sessions},
 	} {
 		if write.rows != nil {
@@ -146,7 +143,7 @@ func write(ctx context.Context, conn *pgx.Conn, rooms string, steps ...*room.Ste
 // tables are the rows that steps write.
 type tables struct {
 	rooms, releases, claims, entries, freed, attendees, corrections table
-	endedByID, endedByUser, endedByRoom, sessions                   table
+	ended, emptied, sessions                                        table
 }
 
 func (t *tables) add(step *room.Step) error {
@@ -171,7 +168,7 @@ func (t *tables) add(step *room.Step) error {
 		t.freed.add(id, user)
 	}
 	for _, p := range step.People {
-		t.attendees.add(attendeeRow(id, p)...)
+		t.attendees.add(addAttendee(nil, string(id), p)...)
 	}
 	for _, row := range correctionRows(step) {
 		t.corrections.add(row...)
@@ -181,19 +178,16 @@ func (t *tables) add(step *room.Step) error {
 }
 
 func (t *tables) addSessions(step *room.Step) {
-	id := step.Room.ID
+	var id any = string(step.Room.ID)
 	s := sessionsOf(step)
-	for session, e := range s.ended {
-		t.endedByID.add(id, millis(e.At), e.User, session)
-	}
-	for _, user := range s.left {
-		t.endedByUser.add(id, millis(step.Entry.At), user)
+	for i := range s.ended {
+		t.ended.add(s.ended[i].row(id)...)
 	}
 	if step.Room.Status == room.Closed {
-		t.endedByRoom.add(id, millis(step.Room.ClosedAt), "")
+		t.emptied.add(id, millis(step.Room.ClosedAt))
 	}
 	for i := range s.began {
-		t.sessions.add(s.began[i].row(id)...)
+		t.sessions.add(s.began[i].addTo(nil, id)...)
 	}
 }
 

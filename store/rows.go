@@ -2,51 +2,68 @@ package store
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/lectern-room/lectern/room"
 )
 
-// The rows that a step writes, as the tables have them.
+// The rows that a step writes, as the tables have them: text, int64, bool and
+// nil, which go to a database as they are.
 
 func roomRow(step *room.Step) ([]any, error) {
 	r := &step.Room
-	options, err := json.Marshal(r.Options)
+	options, err := text(r.Options)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := json.Marshal(r.Policy)
+	policy, err := text(r.Policy)
 	if err != nil {
 		return nil, err
 	}
-	return []any{r.ID, step.Entry.Version, millis(r.At), r.Title, r.Instructor.User, r.Instructor.Name,
-		r.Code, r.Renewals, r.Capacity, r.Slot, r.Status, string(options), string(policy),
-		millis(r.OpenedAt), millis(r.ClosedAt), r.Taken, r.Waiting, r.Pending, r.Online, millis(r.DueAt)}, nil
+	return []any{string(r.ID), step.Entry.Version, millis(r.At), r.Title, string(r.Instructor.User), r.Instructor.Name,
+		r.Code, int64(r.Renewals), int64(r.Capacity), int64(r.Slot), string(r.Status), options, policy,
+		millis(r.OpenedAt), millis(r.ClosedAt), int64(r.Taken), int64(r.Waiting), int64(r.Pending), int64(r.Online),
+		millis(r.DueAt)}, nil
 }
 
 func entryRow(step *room.Step) ([]any, error) {
 	e := &step.Entry
-	answers, err := json.Marshal(e.Answers)
+	answers, err := text(e.Answers)
 	if err != nil {
 		return nil, err
 	}
-	nameless := make([]room.Event, len(e.Events))
-	for i, event := range e.Events {
-		event.Name = ""
-		nameless[i] = event
+	nameless := make([]unnamed, len(e.Events))
+	for i := range e.Events {
+		nameless[i].Event = &e.Events[i]
 	}
-	events, err := json.Marshal(nameless)
+	events, err := text(nameless)
 	if err != nil {
 		return nil, err
 	}
-	return []any{e.Room, e.Version, millis(e.At), e.Batch, string(answers), string(events),
-		step.Room.Taken, step.Room.Online}, nil
+	return []any{string(e.Room), e.Version, millis(e.At), e.Batch, answers, events,
+		int64(step.Room.Taken), int64(step.Room.Online)}, nil
 }
 
-func attendeeRow(id room.ID, p *room.Person) []any {
-	return []any{id, p.User, p.Name, p.Guest, p.State, some(p.Seat), p.LastSeat, p.Online,
-		millis(p.JoinedAt), millis(p.FirstJoinedAt), millis(p.LeftAt), millis(p.BannedAt), millis(p.AwayAt),
-		millis(p.OfflineAt), some(p.Place), some(p.LeftFor)}
+// An unnamed event is one as the log has it: its own name, which there never
+// is, hides the event's.
+type unnamed struct {
+	*room.Event
+	Name *string `json:"name,omitempty"`
+}
+
+// text is a value as the tables have it where it is of many parts.
+func text(v any) (string, error) {
+	var b strings.Builder
+	err := json.NewEncoder(&b).Encode(v)
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
+
+// addAttendee adds a row; the room's id is the same value in all of them.
+func addAttendee(rows []any, id any, p *room.Person) []any {
+	return append(rows, id, string(p.User), p.Name, p.Guest, string(p.State), some(int64(p.Seat)), int64(p.LastSeat),
+		p.Online, millis(p.JoinedAt), millis(p.FirstJoinedAt), millis(p.LeftAt), millis(p.BannedAt), millis(p.AwayAt),
+		millis(p.OfflineAt), some(p.Place), some(string(p.LeftFor)))
 }
 
 // correctionRows returns the last correction of everyone in the entry: one
@@ -58,7 +75,7 @@ func correctionRows(step *room.Step) [][]any {
 		if e.Type != room.EventCorrected {
 			continue
 		}
-		row := []any{step.Room.ID, e.User, step.Entry.Version, millis(step.Entry.At), e.By, e.Status, e.Why}
+		row := []any{string(step.Room.ID), string(e.User), step.Entry.Version, millis(step.Entry.At), string(e.By), string(e.Status), e.Why}
 		if i, again := index[e.User]; again {
 			rows[i] = row
 			continue
@@ -69,8 +86,12 @@ func correctionRows(step *room.Step) [][]any {
 	return rows
 }
 
-func (b *beginning) row(id room.ID) []any {
-	return []any{id, b.id, b.stay.User, b.where, millis(b.stay.From), millis(b.stay.To)}
+func (b *beginning) addTo(rows []any, id any) []any {
+	return append(rows, id, string(b.id), string(b.stay.User), string(b.where), millis(b.stay.From), millis(b.stay.To))
+}
+
+func (e *ending) row(id any) []any {
+	return []any{id, millis(e.at), millis(e.Since), string(e.ID)}
 }
 
 // leavers returns whose seats the step frees: nothing else frees one.

@@ -81,6 +81,9 @@ func (s *SQLite) saveGroup(ctx context.Context) {
 	}
 	outcomes := make([]error, len(group))
 	err := s.writer.transaction(ctx, func() error {
+		if len(group) == 1 { // which the transaction undoes
+			return s.writer.save(ctx, &group[0].step)
+		}
 		for i, w := range group {
 			var fatal error
 			if outcomes[i], fatal = s.writer.try(ctx, &w.step); fatal != nil {

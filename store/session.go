@@ -13,21 +13,19 @@ const (
 		INSERT INTO session (room_id, session_id, user_id, instance_id, connected_at, disconnected_at)
 		VALUES `
 	keepSessions = `
-		ON CONFLICT (room_id, user_id, session_id, connected_at) DO UPDATE SET
+		ON CONFLICT (room_id, connected_at, session_id) DO UPDATE SET
 			instance_id = excluded.instance_id, disconnected_at = excluded.disconnected_at`
 	sessionColumns = 6
 
-	endSessions  = `UPDATE session SET disconnected_at = $2 WHERE room_id = $1 AND disconnected_at IS NULL`
-	endSessionOf = endSessions + ` AND user_id = $3`
-	endSession   = endSessionOf + ` AND session_id = $4`
+	endSessions = `UPDATE session SET disconnected_at = $2 WHERE room_id = $1 AND disconnected_at IS NULL`
+	endSession  = endSessions + ` AND connected_at = $3 AND session_id = $4`
 )
 
 // sessions is what an entry does to the sessions of its room.
 type sessions struct {
-	began []beginning                   // in order
-	index map[room.SessionID]int        // of began
-	ended map[room.SessionID]room.Event // of those that began earlier
-	left  []room.UserID                 // whose earlier sessions all ended
+	began []beginning            // in order
+	index map[room.SessionID]int // of began
+	ended []ending               // those that began earlier, but for what ends with the room
 }
 
 type beginning struct {
@@ -36,16 +34,16 @@ type beginning struct {
 	where room.InstanceID
 }
 
+type ending struct {
+	room.Session
+	at time.Time
+}
+
 func (w *writer) saveSessions(ctx context.Context, step *room.Step) error {
-	id := step.Room.ID
+	var id any = string(step.Room.ID)
 	s := sessionsOf(step)
-	for session, e := range s.ended {
-		if _, err := w.exec(ctx, endSession, id, millis(e.At), e.User, session); err != nil {
-			return err
-		}
-	}
-	for _, user := range s.left {
-		if _, err := w.exec(ctx, endSessionOf, id, millis(step.Entry.At), user); err != nil {
+	for _, e := range s.ended {
+		if _, err := w.exec(ctx, endSession, e.row(id)...); err != nil {
 			return err
 		}
 	}
@@ -55,16 +53,18 @@ func (w *writer) saveSessions(ctx context.Context, step *room.Step) error {
 		}
 	}
 	rows := make([]any, 0, len(s.began)*sessionColumns)
-	for _, b := range s.began {
-		rows = append(rows, b.row(id)...)
+	for i := range s.began {
+		rows = s.began[i].addTo(rows, id)
 	}
 	return w.insert(ctx, insertSessions, sessionColumns, keepSessions, rows)
 }
 
 // sessionsOf folds the entry's events into one net change a session.
 func sessionsOf(step *room.Step) sessions {
-	s := sessions{index: map[room.SessionID]int{}, ended: map[room.SessionID]room.Event{}}
+	most := len(step.People) // few have two
+	s := sessions{began: make([]beginning, 0, most), index: make(map[room.SessionID]int, most)}
 	at := step.Entry.At
+	told := map[room.SessionID]time.Time{}
 	for _, e := range step.Entry.Events {
 		switch e.Type {
 		case room.EventConnected:
@@ -73,13 +73,21 @@ func sessionsOf(step *room.Step) sessions {
 			if i, ok := s.index[e.Session]; ok {
 				s.began[i].stay.To = e.At
 			} else {
-				s.ended[e.Session] = e
+				told[e.Session] = e.At
 			}
 		case room.EventLeft:
-			s.left = append(s.left, e.User)
 			s.end(at, func(b *beginning) bool { return b.stay.User == e.User })
 		case room.EventClosed:
 			s.end(step.Room.ClosedAt, func(*beginning) bool { return true })
+		}
+	}
+	for _, session := range step.Ended {
+		end, ok := told[session.ID]
+		switch {
+		case ok:
+			s.ended = append(s.ended, ending{session, end})
+		case step.Room.Status != room.Closed: // with its person's place
+			s.ended = append(s.ended, ending{session, at})
 		}
 	}
 	return s

@@ -108,7 +108,7 @@ func (s *SQLite) address(pragmas ...string) string {
 		"journal_mode(WAL)",
 		"synchronous(FULL)",        // in WAL mode nothing less waits for the disk at every commit
 		"temp_store(MEMORY)",       // what undoes one step of a group
-		"cache_size(-32768)",       // KiB: the indexes of a day's rooms
+		"cache_size(-8192)",        // KiB: the indexes of a day's rooms; a commit may look through all of it
 		"wal_autocheckpoint(4096)", // pages: 16 MiB, so that a page that many joins touch is copied once
 	)
 	return (&url.URL{

@@ -97,7 +97,7 @@ func (w *writer) saveRoom(ctx context.Context, step *room.Step) (saved bool, err
 
 func (w *writer) saveClaims(ctx context.Context, step *room.Step) error {
 	for _, key := range step.Release {
-		if _, err := w.exec(ctx, deleteClaim, key, step.Room.ID); err != nil {
+		if _, err := w.exec(ctx, deleteClaim, key, string(step.Room.ID)); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (w *writer) saveClaims(ctx context.Context, step *room.Step) error {
 }
 
 func (w *writer) claim(ctx context.Context, id room.ID, key string) error {
-	n, err := w.exec(ctx, insertClaim, key, id)
+	n, err := w.exec(ctx, insertClaim, key, string(id))
 	if err != nil || n == 1 {
 		return err
 	}
@@ -137,13 +137,14 @@ func (w *writer) saveEntry(ctx context.Context, step *room.Step) error {
 // else frees a seat, and the step may give it to another or to the same.
 func (w *writer) savePeople(ctx context.Context, step *room.Step) error {
 	for _, user := range leavers(step) {
-		if _, err := w.exec(ctx, freeSeat, step.Room.ID, user); err != nil {
+		if _, err := w.exec(ctx, freeSeat, string(step.Room.ID), string(user)); err != nil {
 			return err
 		}
 	}
+	var id any = string(step.Room.ID)
 	rows := make([]any, 0, len(step.People)*attendeeColumns)
 	for _, p := range step.People {
-		rows = append(rows, attendeeRow(step.Room.ID, p)...)
+		rows = addAttendee(rows, id, p)
 	}
 	return w.insert(ctx, insertAttendees, attendeeColumns, keepAttendees, rows)
 }
