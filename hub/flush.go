@@ -35,10 +35,35 @@ type flusher struct {
 
 	in, out, waiting atomic.Int64
 
-	mu          sync.Mutex
-	some        sync.Cond // ready or stopping has changed
-	first, last *conn     // a queue through conn.next; guarded by mu
-	stopped     bool      // guarded by mu
+	mu      sync.Mutex
+	some    sync.Cond // a queue or stopping has changed
+	own     queue     // sockets that wait for what concerns few; guarded by mu, as all below
+	crowds  queue     // those that wait for what everyone in a room gets
+	stopped bool
+}
+
+// A queue is sockets that have something to write, in order, through conn.next.
+type queue struct{ first, last *conn }
+
+func (q *queue) add(c *conn) {
+	if q.last == nil {
+		q.first = c
+	} else {
+		q.last.next = c
+	}
+	q.last = c
+}
+
+// take returns the first socket; nil: there is none.
+func (q *queue) take() *conn {
+	c := q.first
+	if c == nil {
+		return nil
+	}
+	if q.first, c.next = c.next, nil; q.first == nil {
+		q.last = nil
+	}
+	return c
 }
 
 func newFlusher() *flusher {
@@ -84,13 +109,13 @@ func (f *flusher) wakeAll() {
 func (f *flusher) stop() {
 	f.mu.Lock()
 	f.stopped = true
-	c := f.first
-	f.first, f.last = nil, nil
+	late := [...]queue{f.own, f.crowds}
+	f.own, f.crowds = queue{}, queue{}
 	f.mu.Unlock()
-	for c != nil {
-		next := c.next
-		f.abandon(c)
-		c = next
+	for _, q := range late {
+		for c := q.take(); c != nil; c = q.take() {
+			f.abandon(c)
+		}
 	}
 }
 
@@ -103,47 +128,49 @@ func (f *flusher) abandon(c *conn) {
 
 // push hands over a socket that has something to write, and with it the right
 // to write to it.
-func (f *flusher) push(c *conn) {
+func (f *flusher) push(q *queue, c *conn) {
 	f.mu.Lock()
 	if f.stopped {
 		f.mu.Unlock()
 		f.abandon(c)
 		return
 	}
-	if f.last == nil {
-		f.first = c
-	} else {
-		f.last.next = c
-	}
-	f.last = c
+	q.add(c)
 	f.mu.Unlock()
 	f.some.Signal()
 }
 
-// next waits for a socket that has something to write; nil when ctx is done
-// and none is left.
-func (f *flusher) next(ctx context.Context) *conn {
+// next waits for a socket that has something to write, and tells whether it is
+// one of a crowd; nil when ctx is done and none is left.
+func (f *flusher) next(ctx context.Context) (c *conn, crowd bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.first == nil {
-		if ctx.Err() != nil {
-			return nil
+	for {
+		if c = f.own.take(); c != nil {
+			return c, false
+		}
+		if c = f.crowds.take(); c != nil || ctx.Err() != nil {
+			return c, true
 		}
 		f.some.Wait()
 	}
-	c := f.first
-	f.first, c.next = c.next, nil
-	if f.first == nil {
-		f.last = nil
-	}
-	return c
 }
+
+// crowdAtOnce is how many of a crowd are written to before whoever else has
+// something to do may do it: some 0.3 ms.
+const crowdAtOnce = 32
 
 func (f *flusher) work(ctx context.Context, slow *sync.WaitGroup) {
 	w := worker{scratch: make([]byte, 0, gatherSize)}
 	w.try = w.tryOnce
 	var batch []outgoing
-	for c := f.next(ctx); c != nil; c = f.next(ctx) {
+	crowded := 0
+	for c, crowd := f.next(ctx); c != nil; c, crowd = f.next(ctx) {
+		if crowd {
+			if crowded++; crowded%crowdAtOnce == 0 {
+				runtime.Gosched()
+			}
+		}
 		batch = c.take(batch[:0])
 		for len(batch) > 0 {
 			rest, err := w.write(c, batch)

@@ -109,6 +109,25 @@ func TestStoppedFlusherCutsSockets(t *testing.T) {
 	})
 }
 
+// TestCrowdsGiveWay: who waits for an answer has it before everyone in a large
+// room is told of something, and one socket's frames stay in order.
+func TestCrowdsGiveWay(t *testing.T) {
+	f := newFlusher()
+	everyone, told, asks := &conn{f: f}, &conn{f: f}, &conn{f: f}
+	everyone.offerToCrowd([]byte("count"), true)
+	told.offerToCrowd([]byte("count"), true)
+	told.offer([]byte("joined"), false)
+	asks.offer([]byte("joined"), false)
+	for i, want := range []*conn{asks, everyone, told} {
+		if c, crowd := f.next(t.Context()); c != want || crowd != (i > 0) {
+			t.Errorf("socket %d is another one", i)
+		}
+	}
+	if waits := told.take(nil); len(waits) != 2 || string(waits[0].frame) != "count" {
+		t.Errorf("%d frames wait, or in another order", len(waits))
+	}
+}
+
 func TestSlowReaderOverTCP(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) }) // runs last

@@ -204,13 +204,16 @@ func (h *hall) expel(r *room.Room, sockets iter.Seq[*socket]) {
 func (h *hall) toAll(r *room.Room) {
 	with := frameOf(roomEvent{"room_changed", objectOf(&r.Header, true)})
 	without := frameOf(roomEvent{"room_changed", objectOf(&r.Header, false)})
+	offer, sent := offering(len(h.members)+len(h.watchers)), 0
 	h.each(func(s *socket) {
 		frame := without
 		if seesCode(r, s.caller()) {
 			frame = with
 		}
-		h.hub.tell(s, "room_changed", frame)
+		offer(s.conn, frame, false)
+		sent++
 	})
+	h.hub.Metrics.sent("room_changed", sent)
 }
 
 // each calls f once for every socket in the room or watching it.

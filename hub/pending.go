@@ -16,7 +16,17 @@ type outgoing struct {
 // I/O. If the socket has too much waiting, a frame that may be dropped is, and
 // one that may not closes the socket with 4002.
 func (c *conn) offer(frame []byte, may bool) bool {
-	if c.offerUpTo(maxWaiting, frame) {
+	return c.offerIn(&c.f.own, frame, may)
+}
+
+// offerToCrowd is offer for a frame that very many sockets get: it goes after
+// what concerns few.
+func (c *conn) offerToCrowd(frame []byte, may bool) bool {
+	return c.offerIn(&c.f.crowds, frame, may)
+}
+
+func (c *conn) offerIn(q *queue, frame []byte, may bool) bool {
+	if c.offerUpTo(maxWaiting, q, frame) {
 		return true
 	}
 	if !may {
@@ -25,26 +35,26 @@ func (c *conn) offer(frame []byte, may bool) bool {
 	return false
 }
 
-func (c *conn) offerControl(frame []byte) { c.offerUpTo(maxWaiting+controlRoom, frame) }
+func (c *conn) offerControl(frame []byte) { c.offerUpTo(maxWaiting+controlRoom, &c.f.own, frame) }
 
-func (c *conn) offerUpTo(bound int, frame []byte) bool {
+func (c *conn) offerUpTo(bound int, q *queue, frame []byte) bool {
 	c.mu.Lock()
 	if c.counted > 0 && c.counted+len(frame) > bound {
 		c.mu.Unlock()
 		return false
 	}
-	return c.enqueue(outgoing{frame, true})
+	return c.enqueue(q, outgoing{frame, true})
 }
 
 // offerShared is offer for a frame that many sockets share and few have
 // waiting, a page of a snapshot: it does not count towards the bound.
 func (c *conn) offerShared(frame []byte) bool {
 	c.mu.Lock()
-	return c.enqueue(outgoing{frame, false})
+	return c.enqueue(&c.f.own, outgoing{frame, false})
 }
 
 // enqueue unlocks mu.
-func (c *conn) enqueue(o outgoing) bool {
+func (c *conn) enqueue(q *queue, o outgoing) bool {
 	if c.ending != nil {
 		c.mu.Unlock()
 		return false
@@ -54,7 +64,7 @@ func (c *conn) enqueue(o outgoing) bool {
 	c.busy = true
 	c.mu.Unlock()
 	if push {
-		c.f.push(c)
+		c.f.push(q, c)
 	}
 	return true
 }
@@ -140,7 +150,7 @@ func (c *conn) close(code int, reason string) {
 	c.busy = true
 	c.mu.Unlock()
 	if push {
-		c.f.push(c)
+		c.f.push(&c.f.own, c)
 	}
 }
 

@@ -207,7 +207,7 @@ func BenchmarkSpread(b *testing.B) {
 	for b.Loop() {
 		h.spread("count", sockets, frame)
 		for range people {
-			c := f.next(b.Context())
+			c, _ := f.next(b.Context())
 			for batch = c.take(batch[:0]); len(batch) > 0; batch = c.take(batch[:0]) {
 				c.wrote(batch, len(frame))
 			}

@@ -153,13 +153,27 @@ func byRoster(a, b *room.Person) int {
 // behind ask.
 func nudge(r *room.Room) []byte { return appendRoster(nil, r, delta{from: r.Version}) }
 
+// crowdSize is how many sockets may be told of something before those who wait
+// for an answer: some milliseconds of writing.
+const crowdSize = 256
+
+// offering returns how a frame is offered to each of so many sockets.
+func offering(sockets int) func(c *conn, frame []byte, may bool) bool {
+	if sockets > crowdSize {
+		return (*conn).offerToCrowd
+	}
+	return (*conn).offer
+}
+
 // spread gives sockets a frame that each may miss: the next one, or catchUp,
 // makes up for it.
 func (h *hall) spread(kind string, sockets map[*socket]bool, frame []byte) {
-	sent := 0
+	offer, sent := offering(len(sockets)), 0
 	for s := range sockets {
-		if h.offer(s, frame) {
+		if offer(s.conn, frame, true) {
 			sent++
+		} else {
+			s.lag(h.id)
 		}
 	}
 	h.hub.Metrics.sent(kind, sent)
@@ -167,15 +181,9 @@ func (h *hall) spread(kind string, sockets map[*socket]bool, frame []byte) {
 
 // spare is spread for one socket.
 func (h *hall) spare(s *socket, kind string, frame []byte) {
-	if h.offer(s, frame) {
+	if s.conn.offer(frame, true) {
 		h.hub.Metrics.sent(kind, 1)
-	}
-}
-
-func (h *hall) offer(s *socket, frame []byte) bool {
-	sent := s.conn.offer(frame, true)
-	if !sent {
+	} else {
 		s.lag(h.id)
 	}
-	return sent
 }
