@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -126,14 +127,21 @@ func (b *bench) end(ctx context.Context) (err error) {
 const spareFiles = 100
 
 // checkFiles refuses a load that opens more files than this machine lets a
-// process have. The Go runtime has raised the soft limit to the hard one.
+// process have.
 func checkFiles(files int) error {
+	most, err := mostFiles()
+	if need := files + spareFiles; err == nil && most < need {
+		err = fmt.Errorf("a process may have %d open files here, and this takes %d: raise it with ulimit -Hn", most, need)
+	}
+	return err
+}
+
+// mostFiles returns how many files a process may have open here. The Go
+// runtime has raised the soft limit to the hard one.
+func mostFiles() (int, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("read the limit on open files: %w", err)
+		return 0, fmt.Errorf("read the limit on open files: %w", err)
 	}
-	if need := uint64(files + spareFiles); limit.Cur < need {
-		return fmt.Errorf("a process may have %d open files here, and this takes %d: raise it with ulimit -Hn", limit.Cur, need)
-	}
-	return nil
+	return int(min(limit.Cur, math.MaxInt32)), nil
 }

@@ -30,6 +30,11 @@ type bareWriter struct {
 // frame of a size to a socket, where all of so many are written to one after
 // another so many times a second.
 func (b *bench) bareWrites(ctx context.Context, sockets, size int, rate float64) (us float64, err error) {
+	most, err := mostFiles()
+	if err != nil {
+		return 0, err
+	}
+	sockets = min(sockets, (most-spareFiles)/2) // both ends of each are ours
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
