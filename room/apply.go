@@ -218,13 +218,18 @@ func (e *Event) happened(at time.Time) time.Time {
 	return e.At
 }
 
-// endedBy returns the sessions that were p's, who may be nobody, and are not
-// q's, who is p later.
-func (p *Person) endedBy(q *Person) []Session {
-	if p == nil || len(p.Sessions) == 0 {
-		return nil
+// endedBy adds the sessions that were p's, who may be nobody, and are not q's,
+// who is p later.
+func (p *Person) endedBy(q *Person, ended []Session) []Session {
+	if p == nil {
+		return ended
 	}
-	return slices.DeleteFunc(slices.Clone(p.Sessions), func(s Session) bool { return slices.Contains(q.Sessions, s) })
+	for _, s := range p.Sessions {
+		if !slices.Contains(q.Sessions, s) {
+			ended = append(ended, s)
+		}
+	}
+	return ended
 }
 
 // session returns the index of an open session, -1 if it is none.

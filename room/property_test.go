@@ -126,9 +126,35 @@ func (g *game) play(batch []Command) {
 	g.same("the room decided one by one", oneByOne, g.room)
 	g.same("the replica", g.replica, g.room)
 	g.same("the stored room", g.stored(before, step), g.room)
+	g.ended(before, step)
 	g.client.compare(g, g.room)
 	g.checkRoom(before)
 	g.unchanged(step.People)
+}
+
+// ended checks that a step names the sessions that are not open any more, each
+// once, for a store that looks for no others.
+func (g *game) ended(before *Room, step Step) {
+	open := map[Session]bool{}
+	for p := range before.People() {
+		for _, s := range p.Sessions {
+			open[s] = true
+		}
+	}
+	for p := range g.room.People() {
+		for _, s := range p.Sessions {
+			delete(open, s)
+		}
+	}
+	for _, s := range step.Ended {
+		if !open[s] {
+			g.Fatalf("%v did not end, or twice", s)
+		}
+		delete(open, s)
+	}
+	if len(open) > 0 {
+		g.Fatalf("that %v ended is not told", open)
+	}
 }
 
 // unchanged checks the people of the step before this one.

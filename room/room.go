@@ -324,7 +324,7 @@ func (r *Room) Batch(commands []Command, at time.Time) Step {
 	touched := r.draft
 	r.draft, r.spare = nil, nil
 	for u, p := range touched {
-		step.Ended = append(step.Ended, p.endedBy(r.people[u])...)
+		step.Ended = p.endedBy(r.people[u], step.Ended)
 		r.set(u, p)
 	}
 	r.Header, r.line, r.lobby = header, line, lobby
