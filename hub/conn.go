@@ -83,7 +83,8 @@ type conn struct {
 	seen                     uint32        // the value of current that began at since
 	since, lastHeard, pinged time.Duration // after f.began; the peer counts as heard at first
 
-	next *conn // guarded by f.mu
+	in         *queue // where it waits to be written to; nil: nowhere; guarded by f.mu
+	prev, next *conn  // there
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -99,6 +100,7 @@ type ending struct {
 	code    int // the first cause
 	reason  string
 	at      time.Time
+	gone    time.Time     // since when the peer is not there, as far as can be known
 	flushed chan struct{} // closed when nothing more is written
 }
 
@@ -170,6 +172,7 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if n := brw.Reader.Buffered(); n > 0 {
 		early, _ := brw.Reader.Peek(n)
 		c.ahead = bytes.Clone(early)
+		c.arrived(n, nil)
 	}
 	c.nc = nc
 	if s, ok := nc.(syscall.Conn); ok {
@@ -184,10 +187,7 @@ func (h *handshake) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return t, bufio.NewReadWriter(c.br, bufio.NewWriterSize(t, writeBuffer)), nil
 }
 
-const (
-	slowMessage = "message not complete within 5 s"
-	silent      = "silent"
-)
+const slowMessage = "message not complete within 5 s"
 
 func (c *conn) gotPing(context.Context, []byte) bool {
 	if !c.inMessage {
@@ -227,7 +227,7 @@ func (c *conn) sweep(at time.Time) {
 		c.close(closeMisuse, slowMessage)
 	}
 	if now-c.lastHeard >= maxSilence {
-		c.drop(closeLost, silent)
+		c.dropGone(closeLost, "silent", c.f.began.Add(c.lastHeard))
 	}
 	if now-c.pinged >= pingEvery {
 		c.pinged = now

@@ -39,13 +39,16 @@ type flusher struct {
 	some    sync.Cond // a queue or stopping has changed
 	own     queue     // sockets that wait for what concerns few; guarded by mu, as all below
 	crowds  queue     // those that wait for what everyone in a room gets
+	taken   int       // sockets from either
 	stopped bool
 }
 
-// A queue is sockets that have something to write, in order, through conn.next.
+// A queue is sockets that have something to write, in order, through conn.next
+// and conn.prev.
 type queue struct{ first, last *conn }
 
 func (q *queue) add(c *conn) {
+	c.in, c.prev = q, q.last
 	if q.last == nil {
 		q.first = c
 	} else {
@@ -54,14 +57,25 @@ func (q *queue) add(c *conn) {
 	q.last = c
 }
 
+func (q *queue) remove(c *conn) {
+	if c.prev == nil {
+		q.first = c.next
+	} else {
+		c.prev.next = c.next
+	}
+	if c.next == nil {
+		q.last = c.prev
+	} else {
+		c.next.prev = c.prev
+	}
+	c.in, c.prev, c.next = nil, nil, nil
+}
+
 // take returns the first socket; nil: there is none.
 func (q *queue) take() *conn {
 	c := q.first
-	if c == nil {
-		return nil
-	}
-	if q.first, c.next = c.next, nil; q.first == nil {
-		q.last = nil
+	if c != nil {
+		q.remove(c)
 	}
 	return c
 }
@@ -109,13 +123,15 @@ func (f *flusher) wakeAll() {
 func (f *flusher) stop() {
 	f.mu.Lock()
 	f.stopped = true
-	late := [...]queue{f.own, f.crowds}
-	f.own, f.crowds = queue{}, queue{}
-	f.mu.Unlock()
-	for _, q := range late {
+	var late []*conn
+	for _, q := range [...]*queue{&f.own, &f.crowds} {
 		for c := q.take(); c != nil; c = q.take() {
-			f.abandon(c)
+			late = append(late, c)
 		}
+	}
+	f.mu.Unlock()
+	for _, c := range late {
+		f.abandon(c)
 	}
 }
 
@@ -140,21 +156,42 @@ func (f *flusher) push(q *queue, c *conn) {
 	f.some.Signal()
 }
 
+// hurry puts a socket that waits with a crowd, and now for what is its own,
+// among those that do.
+func (f *flusher) hurry(c *conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.in == &f.crowds {
+		f.crowds.remove(c)
+		f.own.add(c)
+	}
+}
+
 // next waits for a socket that has something to write, and tells whether it is
 // one of a crowd; nil when ctx is done and none is left.
 func (f *flusher) next(ctx context.Context) (c *conn, crowd bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for {
-		if c = f.own.take(); c != nil {
+		if f.taken++; f.taken%crowdEvery != 0 {
+			c = f.own.take()
+		}
+		if c != nil {
 			return c, false
 		}
-		if c = f.crowds.take(); c != nil || ctx.Err() != nil {
+		if c = f.crowds.take(); c != nil {
 			return c, true
+		}
+		if c = f.own.take(); c != nil || ctx.Err() != nil {
+			return c, false
 		}
 		f.some.Wait()
 	}
 }
+
+// crowdEvery is how often, of so many sockets, one of a crowd has its turn
+// while others wait for what is their own: a crowd is told in the end.
+const crowdEvery = 8
 
 // crowdAtOnce is how many of a crowd are written to before whoever else has
 // something to do may do it: some 0.3 ms.

@@ -17,6 +17,7 @@ func TestOverflow(t *testing.T) {
 	big := textFrame(make([]byte, 100<<10))
 	synctest.Test(t, func(t *testing.T) {
 		p := pipes(t).connect().listen()
+		synctest.Wait() // until the handshake waits no more
 		if !p.c.offer(textFrame(make([]byte, 1<<20)), true) {
 			t.Error("a long frame alone is too much")
 		}
@@ -110,7 +111,8 @@ func TestStoppedFlusherCutsSockets(t *testing.T) {
 }
 
 // TestCrowdsGiveWay: who waits for an answer has it before everyone in a large
-// room is told of something, and one socket's frames stay in order.
+// room is told of something, also where that waits for the same socket, and one
+// socket's frames stay in order. A crowd is told in the end.
 func TestCrowdsGiveWay(t *testing.T) {
 	f := newFlusher()
 	everyone, told, asks := &conn{f: f}, &conn{f: f}, &conn{f: f}
@@ -118,14 +120,30 @@ func TestCrowdsGiveWay(t *testing.T) {
 	told.offerToCrowd([]byte("count"), true)
 	told.offer([]byte("joined"), false)
 	asks.offer([]byte("joined"), false)
-	for i, want := range []*conn{asks, everyone, told} {
-		if c, crowd := f.next(t.Context()); c != want || crowd != (i > 0) {
+	for i, want := range []*conn{told, asks, everyone} {
+		if c, crowd := f.next(t.Context()); c != want || crowd != (want == everyone) {
 			t.Errorf("socket %d is another one", i)
 		}
 	}
 	if waits := told.take(nil); len(waits) != 2 || string(waits[0].frame) != "count" {
 		t.Errorf("%d frames wait, or in another order", len(waits))
 	}
+}
+
+// TestCrowdsHaveTheirTurn: sockets that always wait for something of their own
+// do not keep a crowd from being told.
+func TestCrowdsHaveTheirTurn(t *testing.T) {
+	f := newFlusher()
+	f.push(&f.crowds, &conn{f: f})
+	f.push(&f.own, &conn{f: f})
+	for range crowdEvery {
+		c, crowd := f.next(t.Context())
+		if crowd {
+			return
+		}
+		f.push(&f.own, c)
+	}
+	t.Errorf("%d others were served, and the crowd was not", crowdEvery)
 }
 
 func TestSlowReaderOverTCP(t *testing.T) {

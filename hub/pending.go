@@ -63,8 +63,11 @@ func (c *conn) enqueue(q *queue, o outgoing) bool {
 	push := !c.busy
 	c.busy = true
 	c.mu.Unlock()
-	if push {
+	switch {
+	case push:
 		c.f.push(q, c)
+	case q == &c.f.own:
+		c.f.hurry(c)
 	}
 	return true
 }
@@ -145,40 +148,46 @@ func (c *conn) close(code int, reason string) {
 		c.forget()
 	}
 	c.append(outgoing{closeFrame(code, reason), false})
-	c.end(code, reason)
+	c.end(code, reason, time.Now())
 	push := !c.busy
 	c.busy = true
 	c.mu.Unlock()
 	if push {
 		c.f.push(&c.f.own, c)
+	} else {
+		c.f.hurry(c)
 	}
 }
 
 // drop cuts the connection. The first cause counts.
-func (c *conn) drop(code int, reason string) {
-	c.cut(code, reason)
+func (c *conn) drop(code int, reason string) { c.dropGone(code, reason, time.Now()) }
+
+// dropGone is drop where the peer has not been there since gone, as far as can
+// be known.
+func (c *conn) dropGone(code int, reason string, gone time.Time) {
+	c.cut(code, reason, gone)
 	if t, ok := c.nc.(*net.TCPConn); ok {
 		t.SetLinger(0) // nobody waits for what the kernel still holds
 	}
 	c.nc.Close()
 }
 
-func (c *conn) cut(code int, reason string) {
+func (c *conn) cut(code int, reason string, gone time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forget()
 	if c.ending != nil {
 		return
 	}
-	c.end(code, reason)
+	c.end(code, reason, gone)
 	if !c.busy {
 		c.settle()
 	}
 }
 
 // end notes the cause of the end; mu is held.
-func (c *conn) end(code int, reason string) {
-	c.ending = &ending{code, reason, time.Now(), make(chan struct{})}
+func (c *conn) end(code int, reason string, gone time.Time) {
+	c.ending = &ending{code, reason, time.Now(), gone, make(chan struct{})}
 }
 
 // forget drops what waits and is not being written; mu is held.
@@ -219,10 +228,7 @@ func (c *conn) sharedWaits() int {
 func (c *conn) goneAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ending.reason == silent {
-		return c.f.began.Add(c.lastHeard) // sweep leaves it once there is an ending
-	}
-	return c.ending.at
+	return c.ending.gone
 }
 
 // overdue reports whether the connection has been closing for longer than d.

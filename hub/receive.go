@@ -144,7 +144,7 @@ func (c *conn) await() bool {
 			c.lost = true
 		}
 	}
-	return !c.lost
+	return len(c.ahead) > 0 || !c.lost
 }
 
 // readAhead reads what is there. It returns false if nothing is: a socket that

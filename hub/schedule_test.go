@@ -3,6 +3,7 @@ package hub
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -147,6 +148,27 @@ func TestSilentPeerWasThereUntilHeard(t *testing.T) {
 		}
 		if present := h.Record(c.reg.Now()).People[0].PresentSeconds; present > 1 {
 			t.Errorf("heard only at its coming, and present for %d s", present)
+		}
+	})
+}
+
+// TestCloseReasonTellsNothing: what a client says at its end does not change
+// how long it was there.
+func TestCloseReasonTellsNothing(t *testing.T) {
+	inClass(t, func(t *testing.T, c *class) {
+		id, code := c.instructor("lee").open(5)
+		ours := c.handshake("kim", room.Student)
+		go io.Copy(io.Discard, ours)
+		ours.Write(masked(0x81, fmt.Appendf(nil, `{"id":1,"type":"join","code":"%s"}`, code)))
+		time.Sleep(20 * time.Second)
+		ours.Write(masked(0x88, append(binary.BigEndian.AppendUint16(nil, 1000), "silent"...)))
+		time.Sleep(10 * time.Second)
+		h, err := c.hub.Archive.History(t.Context(), room.ID(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if present := h.Record(c.reg.Now()).People[0].PresentSeconds; present < 19 || present > 21 {
+			t.Errorf("there for 20 s, and present for %d s", present)
 		}
 	})
 }

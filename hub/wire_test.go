@@ -259,6 +259,18 @@ func TestParseRequest(t *testing.T) {
 }
 
 // A request that is read as plain is what a decoder makes of it.
+// TestUsualRequestsArePlain: what pages send by the thousand takes no decoder.
+func TestUsualRequestsArePlain(t *testing.T) {
+	for _, text := range []string{
+		`{"id":1,"type":"join","code":"K7QF-3MXD"}`, `{"id":2,"type":"join","room_id":"01KJQ8M3ZC7N5T2V4X6Y8A0B1C"}`,
+		`{"id":3,"type":"watch","room_id":"01KJQ8M3ZC7N5T2V4X6Y8A0B1C","since":41}`, `{"id":"a","type":"leave"}`, `{"id":4,"type":"ping"}`,
+	} {
+		if q := new(request); !q.readPlain([]byte(text)) {
+			t.Errorf("not plain: %s", text)
+		}
+	}
+}
+
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{"id":1,"type":"join","code":"K7QF-3MXD"}`, `{"id":"a","type":"watch","room_id":"","since":0}`,

@@ -15,6 +15,7 @@ func (r *Room) Apply(e Entry) {
 	for i := range e.Events {
 		r.apply(&e.Events[i], e.At)
 	}
+	r.latest = nil
 	r.advance(e.Version, e.At)
 }
 

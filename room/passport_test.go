@@ -1,6 +1,7 @@
 package room
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -139,6 +140,21 @@ func TestInvitations(t *testing.T) {
 				t.Fatalf("%+v, refused as %q (%v), want %+v, %q", i, got, err, test.want, test.reason)
 			}
 		})
+	}
+}
+
+// TestUsualPassportsArePlain: to read what issuers write takes no decoder.
+func TestUsualPassportsArePlain(t *testing.T) {
+	token, err := newTestKeys(t, false).Seal(Passport{Caller{"s1", "김민준", Student}, someday.Add(time.Hour)}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, plain := plainClaims(payload); !plain || c.User != "s1" || *c.Name != "김민준" {
+		t.Errorf("%s is read as %+v, plain: %v", payload, c, plain)
 	}
 }
 

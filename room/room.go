@@ -103,7 +103,8 @@ type Session struct {
 }
 
 // A Person is someone who is or was a member of a room, or is banned from it.
-// A Person is never changed: Room.Apply puts a new one in its place.
+// A Person is not changed any more once the step that made it is over: the
+// next puts a new one in its place.
 type Person struct {
 	User          UserID
 	Name          string
@@ -322,7 +323,7 @@ func (r *Room) Batch(commands []Command, at time.Time) Step {
 	slices.SortFunc(step.People, func(a, b *Person) int { return cmp.Compare(a.User, b.User) })
 
 	touched := r.draft
-	r.draft, r.spare = nil, nil
+	r.draft, r.spare, r.latest = nil, nil, nil
 	for u, p := range touched {
 		step.Ended = p.endedBy(r.people[u], step.Ended)
 		r.set(u, p)

@@ -62,12 +62,13 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (rows int6
 		w.args = append(w.args, driver.NamedValue{Ordinal: i + 1, Value: arg})
 	}
 	err = w.conn.Raw(func(conn any) error {
-		stmt := w.stmts[query]
-		if stmt == nil {
-			if stmt, err = conn.(driver.ConnPrepareContext).PrepareContext(ctx, query); err != nil {
+		stmt, known := w.stmts[query]
+		if !known {
+			prepared, err := conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+			if err != nil {
 				return err
 			}
-			w.stmts[query] = stmt
+			stmt, w.stmts[query] = prepared, prepared
 		}
 		result, err := stmt.(driver.StmtExecContext).ExecContext(ctx, w.args)
 		if err != nil {

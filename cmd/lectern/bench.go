@@ -90,7 +90,7 @@ func (f *loadFlags) run(ctx context.Context, p *program, need plan, play func(co
 	if b.report.Bare, err = calibrate(ctx, fleet); err != nil {
 		return err
 	}
-	if err := errors.Join(play(ctx, b), b.end(ctx)); err != nil {
+	if err := errors.Join(play(ctx, b), b.failure(), b.end(ctx)); err != nil {
 		return err
 	}
 	b.report.judgeClient(f.Pin, len(f.Server) == 0)

@@ -34,7 +34,10 @@ func (b *bench) bareWrites(ctx context.Context, sockets, size int, rate float64)
 	if err != nil {
 		return 0, err
 	}
-	sockets = min(sockets, (most-spareFiles)/2) // both ends of each are ours
+	if sockets = min(sockets, (most-spareFiles)/2); sockets < 1 { // both ends of each are ours
+		return 0, fmt.Errorf("a process may have %d open files here, which is too few", most)
+	}
+	b.report.Bare.LoopbackSockets = sockets
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err

@@ -18,6 +18,8 @@ type bare struct {
 	CommitMs       float64 `json:"commit_ms,omitempty"`        // in Postgres
 	RedisTripMs    float64 `json:"redis_round_trip_ms,omitempty"`
 	LoopbackUs     float64 `json:"loopback_write_us,omitempty"` // of a frame to one of many sockets, CPU
+
+	LoopbackSockets int `json:"loopback_sockets,omitempty"` // how many they were
 }
 
 // bareTimes are enough for a median that does not move.

@@ -68,15 +68,17 @@ type hooks struct {
 
 func newClientele(servers []*loadTarget) (*clientele, error) {
 	c := &clientele{hooks: &hooks{}, upgrade: newUpgrade(), buffer: make([]byte, readAtOnce)}
+	var err error
+	if c.poll, err = newPoller(); err != nil {
+		return nil, err
+	}
 	for _, s := range servers {
 		if err := c.addPlace(s.url); err != nil {
-			c.closeTunnels()
+			c.close()
 			return nil, err
 		}
 	}
-	var err error
-	c.poll, err = newPoller()
-	return c, err
+	return c, nil
 }
 
 func (c *clientele) addPlace(server *url.URL) error {
@@ -104,13 +106,19 @@ func (c *clientele) close() {
 		c.hangUp(v)
 	}
 	c.poll.close()
-	c.closeTunnels()
-}
-
-func (c *clientele) closeTunnels() {
 	for _, t := range c.tunnels {
 		t.close()
 	}
+}
+
+// failure returns why a connection could not be carried to a server.
+func (c *clientele) failure() error {
+	for _, t := range c.tunnels {
+		if err := t.failure(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // errQuiet says that those who still wait wait in vain.

@@ -271,7 +271,7 @@ func (b *bare) String() string {
 		all = append(all, fmt.Sprintf("%s %.3f ms", u.name, u.ms))
 	}
 	if b.LoopbackUs > 0 {
-		all = append(all, fmt.Sprintf("write to a socket %.2f µs", b.LoopbackUs))
+		all = append(all, fmt.Sprintf("write to one of %d sockets %.2f µs", b.LoopbackSockets, b.LoopbackUs))
 	}
 	return strings.Join(all, ", ")
 }

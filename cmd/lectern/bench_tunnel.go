@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -15,6 +17,9 @@ type tunnel struct {
 	to       string // host and port
 	host     string // that the certificate must be for
 	carrying sync.WaitGroup
+
+	mu    sync.Mutex
+	first error // why a connection was not carried; guarded by mu
 }
 
 // filesThroughTunnel are the files of one socket: its own two ends and the far
@@ -38,18 +43,41 @@ func (t *tunnel) close() {
 }
 
 func (t *tunnel) accept() {
-	for near, err := t.Accept(); err == nil; near, err = t.Accept() {
+	for {
+		near, err := t.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			t.fail(err)
+			return
+		}
 		t.carrying.Go(func() { t.carry(near) })
 	}
 }
 
-// carry connects a near end with the server until either side ends. Why it
-// could not be done the calls over HTTP say, which come first.
+func (t *tunnel) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first == nil {
+		t.first = fmt.Errorf("carry a connection to %s: %w", t.to, err)
+	}
+}
+
+// failure returns why the first connection was not carried that was not.
+func (t *tunnel) failure() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.first
+}
+
+// carry connects a near end with the server until either side ends.
 func (t *tunnel) carry(near net.Conn) {
 	defer near.Close()
 	dialer := &net.Dialer{Timeout: answerTime}
 	far, err := tls.DialWithDialer(dialer, "tcp", t.to, &tls.Config{ServerName: t.host, NextProtos: []string{"http/1.1"}})
 	if err != nil {
+		t.fail(err)
 		return
 	}
 	t.carrying.Go(func() {

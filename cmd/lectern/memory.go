@@ -11,7 +11,7 @@ const (
 	// quietFor is how long little must have happened until a rush counts as over.
 	quietFor = 2 * time.Second
 	// quietBytes allocated in that time is what waiting sockets take: their
-	// sweeps, pings and beats.
+	// sweeps, pings and beats. More is a rush.
 	quietBytes = 4 << 20
 	// worthBytes allocated since the last time are worth a collection.
 	worthBytes = 32 << 20
@@ -23,7 +23,7 @@ const (
 func giveBackMemory(ctx context.Context) {
 	tick := time.NewTicker(quietFor)
 	defer tick.Stop()
-	before, given := uint64(0), uint64(0)
+	before, given, rush := uint64(0), uint64(0), false
 	for {
 		select {
 		case <-tick.C:
@@ -31,9 +31,12 @@ func giveBackMemory(ctx context.Context) {
 			return
 		}
 		now := allocated()
-		if now-before < quietBytes && now-given > worthBytes {
+		switch {
+		case now-before >= quietBytes:
+			rush = true
+		case rush && now-given > worthBytes:
 			debug.FreeOSMemory()
-			given = now
+			given, rush = now, false
 		}
 		before = now
 	}
