@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"strings"
 	"sync"
@@ -154,10 +155,20 @@ type client struct {
 // localHandshake asks for a socket of a server that is called localhost.
 var localHandshake = strings.Replace(handshakeRequest, "Host: lectern", "Host: localhost", 1)
 
-func (c *class) dial(headers string) *client {
+func (c *class) dial(headers string) *client { return c.dialFrom(netip.AddrPort{}, headers) }
+
+// A calling connection comes from an address.
+type calling struct {
+	net.Conn
+	from netip.AddrPort
+}
+
+func (c calling) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.from) }
+
+func (c *class) dialFrom(from netip.AddrPort, headers string) *client {
 	c.t.Helper()
 	ours, theirs := net.Pipe()
-	c.pipes.conns <- theirs
+	c.pipes.conns <- calling{theirs, from}
 	br := bufio.NewReader(ours)
 	go fmt.Fprintf(ours, localHandshake+"%s\r\n", headers)
 	response, err := http.ReadResponse(br, nil)

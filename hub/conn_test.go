@@ -2,8 +2,6 @@ package hub
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -77,63 +75,6 @@ func TestMessagesSentWithTheHandshake(t *testing.T) {
 			t.Errorf("got %q, %q", a, b)
 		}
 	})
-}
-
-func TestFrames(t *testing.T) {
-	long := bytes.Repeat([]byte("x"), maxMessage+1)
-	text := func(s string) []byte { return masked(0x81, []byte(s)) }
-	closing := func(code int, reason string) []byte {
-		return masked(0x88, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
-	}
-	join := func(frames ...[]byte) []byte { return bytes.Join(frames, nil) }
-	for name, c := range map[string]struct {
-		in   []byte
-		got  []string
-		code int
-	}{
-		"text":                    {join(text("a"), text(""), text("c"), closing(1000, "bye")), []string{"a", "", "c"}, 1000},
-		"longest text":            {join(masked(0x81, long[1:]), closing(1001, "")), []string{string(long[1:])}, 1001},
-		"fragments":               {join(masked(0x01, []byte("a")), masked(0x00, nil), masked(0x89, nil), masked(0x80, []byte("b")), closing(1000, "")), []string{"ab"}, 1000},
-		"character in fragments":  {join(masked(0x01, []byte("\xed\x95")), masked(0x80, []byte("\x9c")), closing(4999, "")), []string{"한"}, 4999},
-		"close without a code":    {masked(0x88, nil), nil, 1005},
-		"nothing after close":     {join(closing(1000, ""), text("a")), nil, 1000},
-		"too long":                {masked(0x81, long), nil, 1009},
-		"too long in fragments":   {join(masked(0x01, long[:maxMessage]), masked(0x80, []byte("x"))), nil, 1009},
-		"binary":                  {join(masked(0x82, []byte("a")), text("b")), nil, 1003},
-		"not UTF-8":               {join(text("a"), text("\xff"), text("b")), []string{"a"}, 1007},
-		"surrogate":               {text("\xed\xa0\x80"), nil, 1007},
-		"half a character":        {text("\xed\x95"), nil, 1007},
-		"close reason not UTF-8":  {closing(1000, "\xff"), nil, 1007},
-		"close code of one byte":  {masked(0x88, []byte{3}), nil, 1002},
-		"close code 1006":         {closing(1006, ""), nil, 1002},
-		"close code 999":          {closing(999, ""), nil, 1002},
-		"long control frame":      {masked(0x89, long[:126]), nil, 1002},
-		"ping in fragments":       {masked(0x09, []byte("a")), nil, 1002},
-		"unknown opcode":          {masked(0x83, nil), nil, 1002},
-		"reserved bit":            {masked(0xc1, []byte("a")), nil, 1002},
-		"continuation of nothing": {masked(0x80, []byte("a")), nil, 1002},
-		"text inside of text":     {join(masked(0x01, []byte("a")), text("b")), nil, 1002},
-		"not masked":              {textFrame([]byte("a")), nil, 1002},
-		"negative length":         {append([]byte{0x81, 0xff}, bytes.Repeat([]byte{0xff}, 12)...), nil, 1002},
-		"too many pings":          {bytes.Repeat(masked(0x89, nil), maxPings+1), nil, 1008},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				p := pipes(t).connect().listen()
-				go p.nc.Write(c.in)
-				p.expectClose(c.code)
-				p.ended(c.code)
-				close(p.got)
-				var got []string
-				for m := range p.got {
-					got = append(got, m)
-				}
-				if fmt.Sprint(got) != fmt.Sprint(c.got) {
-					t.Errorf("got %.60q, want %.60q", got, c.got)
-				}
-			})
-		})
-	}
 }
 
 func TestTimes(t *testing.T) {

@@ -30,6 +30,11 @@ func (c *conn) offerIn(q *queue, frame []byte, may bool) bool {
 		return true
 	}
 	if !may {
+		c.mu.Lock()
+		if c.ending == nil {
+			c.forget() // that is what it is slow for
+		}
+		c.mu.Unlock()
 		c.close(closeSlow, "slow consumer")
 	}
 	return false
@@ -137,15 +142,11 @@ func (c *conn) wrote(batch []outgoing, n int) []outgoing {
 
 // close sends what waits and then a close frame, gives the peer a second to
 // answer, and ends the connection. It does not block. The first cause counts.
-// A slow consumer does not get what waits: that is what it is slow for.
 func (c *conn) close(code int, reason string) {
 	c.mu.Lock()
 	if c.ending != nil {
 		c.mu.Unlock()
 		return
-	}
-	if code == closeSlow {
-		c.forget()
 	}
 	c.append(outgoing{closeFrame(code, reason), false})
 	c.end(code, reason, time.Now())

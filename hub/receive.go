@@ -45,6 +45,9 @@ func (t *tap) Read(p []byte) (n int, err error) {
 	}
 	n, err = t.Conn.Read(p)
 	c.arrived(n, err)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // io.EOF the library takes for the end of the message
+	}
 	return n, err
 }
 
