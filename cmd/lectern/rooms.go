@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/lectern-room/lectern/hub"
 	"github.com/lectern-room/lectern/room"
@@ -112,18 +117,30 @@ func (s *server) await(ctx context.Context) error {
 }
 
 // prepare makes the store ready for use, if it answers. Where it does, before
-// and after, and is not fit, waiting mends nothing.
+// and after, and is not fit, waiting mends nothing, unless only a connection
+// broke meanwhile.
 func (s *server) prepare(ctx context.Context) error {
 	if err := s.ask(ctx); err != nil && !s.embedded() {
 		return err
 	}
 	if err := s.fit(ctx); err != nil {
-		if s.embedded() || s.ask(ctx) == nil {
+		if s.embedded() || !broken(err) && s.ask(ctx) == nil {
 			return backoff.Permanent(err)
 		}
 		return err
 	}
 	return s.registrar.Recover(ctx)
+}
+
+// broken tells whether an error is a connection's end rather than what a server
+// said.
+func broken(err error) bool {
+	var network net.Error
+	var said *pgconn.PgError
+	if errors.As(err, &said) {
+		return strings.HasPrefix(said.Code, "57P") // it stops, or starts
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || errors.As(err, &network)
 }
 
 // fit checks that the store keeps what it acknowledges, and brings its schema
