@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 // Whole instances, which die and come back, share a store, a queue, locks and
@@ -20,10 +20,11 @@ import (
 // Whatever is promised holds after every step, and for all once the faults are
 // over. With LECTERN_PROVE further seeds are tried for so long.
 func TestSimulation(t *testing.T) {
-	end := time.Now().Add(proveFor(t))
+	end := time.Now().Add(roomtest.ProveFor(t))
 	var mu sync.Mutex // guards sum
 	var sum tally
-	for first := uint64(0); first == 0 || time.Now().Before(end) && !t.Failed(); first += simulations {
+	first := uint64(0)
+	for ; first == 0 || time.Now().Before(end) && !t.Failed(); first += simulations {
 		t.Run("seed", func(t *testing.T) {
 			for seed := range uint64(simulations) {
 				t.Run(fmt.Sprint(first+seed), func(t *testing.T) {
@@ -39,20 +40,9 @@ func TestSimulation(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%+v", sum)
-}
-
-// proveFor is for how long the tests may go on that have no end of their own.
-func proveFor(t *testing.T) time.Duration {
-	text, ok := os.LookupEnv("LECTERN_PROVE")
-	if !ok {
-		return 0
+	if !t.Failed() {
+		roomtest.Proved(t, "seeds 0 to %d: no promise was broken in %v", first-1, sum)
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatalf("LECTERN_PROVE: %v", err)
-	}
-	return d
 }
 
 // simulate plays the world of a seed.

@@ -101,6 +101,11 @@ type tally struct {
 	stopped                              int // calls of SaveNext
 }
 
+func (t tally) String() string {
+	return fmt.Sprintf("%d entries with %d answers (%d of them unavailable) and %d stays; %d instances killed, %d taken for dead",
+		t.entries, t.answers, t.unavailable, t.stays, t.killed, t.takenForDead)
+}
+
 func (t *tally) add(o tally) {
 	t.entries += o.entries
 	t.answers += o.answers

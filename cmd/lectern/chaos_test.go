@@ -30,13 +30,9 @@ const (
 	chaosInstances  = 3
 )
 
-const (
-	// chaosSeed is the environment variable with the seed of the first epoch,
-	// where one is to be tried again.
-	chaosSeed = "LECTERN_CHAOS_SEED"
-	// chaosFor is the one with how long a proof may take, as Go writes it.
-	chaosFor = "LECTERN_PROVE"
-)
+// chaosSeed is the environment variable with the seed of the first epoch,
+// where one is to be tried again.
+const chaosSeed = "LECTERN_CHAOS_SEED"
 
 // An ordeal is a cluster in chaos, and the people who go through it.
 type ordeal struct {
@@ -55,30 +51,23 @@ type ordeal struct {
 // rooms is what a room of that many seats could have told them, one after the
 // other, and nobody is seated beyond the seats.
 func TestCapacityUnderChaos(t *testing.T) {
-	seed, enough := rand.Uint64N(math.MaxUint32), chaosHistories
-	var err error
+	seed := rand.Uint64N(math.MaxUint32)
 	if given := os.Getenv(chaosSeed); given != "" {
+		var err error
 		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var until time.Time
-	if given := os.Getenv(chaosFor); given != "" {
-		d, err := time.ParseDuration(given)
-		if err != nil {
-			t.Fatal(err)
-		}
-		until, enough = time.Now().Add(d), provenHistories
-	}
+	until := time.Now().Add(roomtest.ProveFor(t))
 	o := newOrdeal(t)
 	first := seed
-	for ; o.histories < chaosHistories || o.histories < enough && time.Now().Before(until); seed++ {
+	for ; o.histories < chaosHistories || o.histories < provenHistories && time.Now().Before(until); seed++ {
 		o.epoch(seed)
 		if t.Failed() {
 			t.Fatalf("again: %s=%d go test ./cmd/lectern -run %s", chaosSeed, seed, t.Name())
 		}
 	}
-	t.Logf("%d histories of %d requests, %d of unknown outcome: 0 illegal, 0 oversold; seeds %d to %d; %v",
+	roomtest.Proved(t, "%d histories of %d requests, %d of unknown outcome: 0 illegal, 0 oversold; seeds %d to %d; %v",
 		o.histories, o.requests, o.unknown, first, seed-1, o.befell)
 }
 
