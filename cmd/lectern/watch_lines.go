@@ -39,7 +39,7 @@ func (d *lines) hear(f *follower, _ []byte, _ *watchMessage, changes []change) e
 		d.head = head
 		fmt.Fprintf(&text, "%s = %s\n", now, strings.Join(append(head, countsOf(f)...), ", "))
 	}
-	slices.SortStableFunc(changes, func(a, b change) int { return bySeat(a.after, b.after) })
+	slices.SortStableFunc(changes, func(a, b change) int { return cmp.Or(bySeat(a.after, b.after), bySeat(a.before, b.before)) })
 	positions := f.roster.positions()
 	for _, c := range changes {
 		if told := c.text(positions); told != "" {
