@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -149,7 +150,8 @@ func (s *shaken) Publish(ctx context.Context, entry room.Entry, answered []strin
 type anonymous struct{ room.Queue }
 
 func (a anonymous) Head(ctx context.Context, id room.ID, limit int) ([]room.Queued, error) {
-	head, err := a.Queue.Head(ctx, id, limit)
+	shared, err := a.Queue.Head(ctx, id, limit)
+	head := slices.Clone(shared) // others read it
 	for i := range head {
 		head[i].Command.ID, head[i].Command.AskedAt = room.CommandID("a"+room.NewToken()), time.Now()
 	}
