@@ -204,6 +204,7 @@ func TestLineOnTwoInstances(t *testing.T) {
 		cho, dan := c.joins("cho", code, waiting(2)), other.joins("dan", code, waiting(3))
 		elsewhere := c.student("dan")
 		elsewhere.expect(message{"type": "join", "room_id": id}, message{"type": "waiting_for_seat", "position": 3, "already": true})
+		elsewhere.rest() // of the place, if this instance heard of it only now
 		ann.ask(message{"type": "leave"})
 		bob.hears(sits(1))
 		cho.hears(stands(1))
