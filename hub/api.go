@@ -314,7 +314,7 @@ func archived[T any](a *api, c *call, step string, read func(context.Context) (T
 	if err == nil || errors.As(err, &refusal) {
 		return found, err
 	}
-	a.Log.WarnContext(ctx, "the store did not answer", "step", step, "err", err)
+	a.Log.WarnContext(ctx, "the store did not answer: the caller is asked to try again", "step", step, "err", err)
 	return found, room.ErrUnavailable
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/lectern-room/lectern/room"
 )
 
@@ -81,7 +83,7 @@ func (h *Hub) invitation(r *room.Header) *string {
 	}
 	token, err := h.Keys.Invite(room.Invitation{Room: r.ID, Renewals: r.Renewals, ExpiresAt: r.ClosesAt().Add(invitationOutlives)})
 	if err != nil {
-		h.Log.Error("no room passport made", "room", r.ID, "err", err)
+		h.Log.Error("no room passport made: the room has a code alone", "room", r.ID, "err", err)
 		return nil
 	}
 	return &token
@@ -128,18 +130,22 @@ func (h *Hub) guessed(err error, c room.Command, v visitor) error {
 }
 
 // resolve returns the room of a join code. A code that has been seen is
-// remembered: whether it is still the room's, the room decides.
+// remembered: whether it is still the room's, the room decides. A whole hall
+// that comes with a new one asks the store once.
 func (h *Hub) resolve(ctx context.Context, code string) (room.ID, error) {
 	if id, ok := h.codes.get(code); ok {
 		return id, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTakesAtMost)
-	defer cancel()
-	id, err := h.Registrar.Resolve(ctx, code)
-	if err == nil {
-		h.codes.put(code, id)
-	}
-	return id, err
+	found, err, _ := h.codes.asking.Do(code, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTakesAtMost) // others wait for it too
+		defer cancel()
+		id, err := h.Registrar.Resolve(ctx, code)
+		if err == nil {
+			h.codes.put(code, id)
+		}
+		return id, err
+	})
+	return found.(room.ID), err
 }
 
 // codesKept bounds what a codeCache holds: more than the rooms that are busy
@@ -149,7 +155,9 @@ const codesKept = 10_000
 // A codeCache spares the store a look at every join. It is safe for
 // concurrent use.
 type codeCache struct {
-	mu    sync.Mutex
+	asking singleflight.Group
+
+	mu    sync.Mutex // guards all below
 	rooms map[string]room.ID
 }
 
@@ -229,6 +237,6 @@ func (h *Hub) refusalOf(err error) *room.Refusal {
 	}
 	internal := *room.ErrInternal
 	internal.Incident = room.NewToken()
-	h.Log.Error("a fault", "incident", internal.Incident, "err", err)
+	h.Log.Error("a fault of the program: the client was given the incident's mark alone", "incident", internal.Incident, "err", err)
 	return &internal
 }

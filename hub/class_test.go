@@ -49,11 +49,14 @@ func newClass(t *testing.T, folder string) *class {
 }
 
 // beside begins another instance on the same store.
-func (c *class) beside() *class {
+func (c *class) beside() *class { return c.besideOn(c.reg.Bus) }
+
+// besideOn is beside where instances hear of each other by a bus.
+func (c *class) besideOn(bus room.Bus) *class {
 	config, mine := c.hub.Config, c.reg
 	config.Metrics = NewMetrics(prometheus.NewRegistry())
 	config.Registrar = &room.Registrar{
-		Store: mine.Store, Queue: mine.Queue, Locker: mine.Locker, Bus: mine.Bus, Log: mine.Log, Metrics: config.Metrics.Registrar(),
+		Store: mine.Store, Queue: mine.Queue, Locker: mine.Locker, Bus: bus, Log: mine.Log, Metrics: config.Metrics.Registrar(),
 		Instance: "beside", RoomsPerInstructor: 1,
 	}
 	return begin(c.t, config)

@@ -89,6 +89,7 @@ type conn struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	busy    bool       // the right to write is with f: queued, or being written
+	slow    bool       // it is closed, or about to be, for what it does not take
 	pending []outgoing // whole frames
 	queued  int        // bytes in pending and in f's hands
 	counted int        // those of them that count towards maxWaiting

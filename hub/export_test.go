@@ -109,15 +109,16 @@ func TestWriteXLSX(t *testing.T) {
 func TestGetAttendance(t *testing.T) {
 	s := newSchool(t)
 	path, code, _ := s.open(`{"title":"선형대수: 3/4","capacity":9}`)
-	s.must(http.StatusCreated, "POST", "/v1/attend", `{"code":"`+code+`"}`, s.student("s1"))
-	s.must(http.StatusCreated, "POST", "/v1/attend", `{"code":"`+code+`"}`, s.student("=s2"))
+	for _, user := range []room.UserID{"=s1", "s2"} { // also in that order where they come in one millisecond
+		s.must(http.StatusCreated, "POST", "/v1/attend", `{"code":"`+code+`"}`, s.student(user))
+	}
 	path += "/attendance"
 
 	got := s.must(http.StatusOK, "GET", path, "", s.teacher())
 	people := got.body["people"].([]any)
 	first := people[0].(map[string]any)
 	for field, want := range map[string]any{
-		"user": "s1", "name": "Name of s1", "guest": false, "seat": 1.0, "last_left_at": nil, "present_seconds": 0.0, "rejoins": 0.0, "status": nil,
+		"user": "=s1", "name": "Name of =s1", "guest": false, "seat": 1.0, "last_left_at": nil, "present_seconds": 0.0, "rejoins": 0.0, "status": nil,
 	} {
 		if first[field] != want {
 			t.Errorf("%s: %v, want %v", field, first[field], want)
@@ -145,7 +146,7 @@ func TestGetAttendance(t *testing.T) {
 	}
 
 	got = s.must(http.StatusOK, "GET", path+"?format=csv", "", s.teacher())
-	if !strings.HasPrefix(got.text, "\ufeffuser,name,") || !strings.Contains(got.text, "\r\n'=s2,Name of =s2,false,2,") {
+	if !strings.HasPrefix(got.text, "\ufeffuser,name,") || !strings.Contains(got.text, "\r\n'=s1,Name of =s1,false,1,") {
 		t.Errorf("CSV: %q", got.text)
 	}
 	disposition := got.Header.Get("Content-Disposition")

@@ -24,6 +24,7 @@ const (
 	closeBadText     = 1007
 	closeMisuse      = 1008
 	closeRestart     = 1012
+	closeTryLater    = 1013
 	closeExpired     = 4001
 	closeSlow        = 4002
 	closeTooMany     = 4003

@@ -18,8 +18,10 @@ const (
 	storePatience = 30 * time.Second
 	// lookEvery spares the store most of what probes ask.
 	lookEvery = time.Second
-	// lookTakesAtMost is well under what balancers give a probe.
-	lookTakesAtMost = time.Second
+	// lookTakesAtMost is well under the second that Kubernetes gives a probe
+	// where nobody says otherwise: one that is late counts as failed, and would
+	// take the instance out within the time that its store has.
+	lookTakesAtMost = 500 * time.Millisecond
 )
 
 // A health knows whether the store answers. It asks when it is asked.

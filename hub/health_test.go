@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,7 @@ func TestReadyz(t *testing.T) {
 	if got := s.must(http.StatusServiceUnavailable, "GET", "/readyz", "", nil); got.text != `{"ready":false,"parts":{"store":"up","redis":"none","sockets":"draining"}}`+"\n" {
 		t.Errorf("draining: %s", got.text)
 	}
+	s.must(http.StatusOK, "GET", "/healthz", "", nil) // who leaves in order is not to be killed
 }
 
 // Redis is told of, and asked for nothing.
@@ -86,5 +88,27 @@ func TestReadyUntilTheStoreHasBeenGoneForLong(t *testing.T) {
 		store.setAway(false)
 		time.Sleep(time.Second)
 		look("back", true, true)
+	})
+}
+
+// A frozen archive takes all the time that it is given.
+type frozen struct{ Archive }
+
+func (frozen) Ping(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestProbesAreAnsweredInTime: Kubernetes gives a probe a second. One that a
+// frozen store held up would fail, and take the instance out at once.
+func TestProbesAreAnsweredInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &health{archive: frozen{}, up: true}
+		began := time.Now()
+		for range 4 { // liveness and readiness of a balancer and of Kubernetes, one waiting for the other
+			if up, usable := h.look(t.Context()); up || !usable || time.Since(began) > 900*time.Millisecond {
+				t.Errorf("after %s: up %v, usable %v", time.Since(began), up, usable)
+			}
+		}
 	})
 }

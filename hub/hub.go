@@ -6,11 +6,13 @@ package hub
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/lectern-room/lectern/room"
@@ -60,15 +62,18 @@ type Config struct {
 // A Hub holds the sockets of one instance.
 type Hub struct {
 	Config
-	flush   *flusher
-	guesses *guesses
-	codes   codeCache
-	sockets sync.WaitGroup // one for each live socket's goroutine
+	flush     *flusher
+	guesses   *guesses
+	admission *admission
+	codes     codeCache
+	reaching  singleflight.Group
+	sockets   sync.WaitGroup // one for each live socket's goroutine
 
 	mu       sync.Mutex // guards all below; taken after a room's lock, before a socket's
 	people   map[room.UserID][]*socket
 	address  map[netip.Addr]int
 	draining bool
+	leaveBy  time.Time // while draining: the last moment at which a socket is to go
 
 	halls sync.Map // room.ID → *hall; what is in a hall is guarded by its room's lock
 }
@@ -76,13 +81,14 @@ type Hub struct {
 // New makes a Hub. It serves once Run runs.
 func New(c Config) *Hub {
 	return &Hub{
-		Config: c, flush: newFlusher(), guesses: newGuesses(c.Limits.Guesses),
+		Config: c, flush: newFlusher(), guesses: newGuesses(c.Limits.Guesses), admission: newAdmission(c.Limits.AcceptRate),
 		people: map[room.UserID][]*socket{}, address: map[netip.Addr]int{},
 	}
 }
 
-// Run looks after the sockets until ctx is done, then tells them that this
-// instance is going away, closes them and waits until they are gone.
+// Run looks after the sockets until ctx is done. Then it tells each when to go,
+// closes those that do not, and waits until all are gone, which leaves some of
+// the time to leave, drain, to whoever ends afterwards.
 func (h *Hub) Run(ctx context.Context, drain time.Duration) error {
 	flushing, stopFlushing := context.WithCancel(context.WithoutCancel(ctx))
 	var flusher sync.WaitGroup
@@ -93,15 +99,23 @@ func (h *Hub) Run(ctx context.Context, drain time.Duration) error {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	gone := make(chan struct{})
-	var deadline <-chan time.Time
+	var leaving *departure
+	var leave, deadline <-chan time.Time
 	done := ctx.Done()
 	for {
 		select {
 		case now := <-sweep.C:
 			h.sweep(now)
 		case <-done:
-			done, deadline = nil, time.After(drain)
-			h.drain(gone)
+			done, deadline = nil, time.After(patienceOf(drain))
+			leaving = h.depart(drain, gone)
+			each := time.NewTicker(departEvery)
+			defer each.Stop()
+			leave = each.C
+		case now := <-leave:
+			for _, s := range leaving.late(h, now) {
+				s.conn.close(closeRestart, "the instance is going away")
+			}
 		case <-deadline:
 			h.Log.Warn("sockets that would not go were cut", "sockets", h.cut())
 			deadline = nil
@@ -109,26 +123,6 @@ func (h *Hub) Run(ctx context.Context, drain time.Duration) error {
 			return nil
 		}
 	}
-}
-
-// drain tells every socket to come back, elsewhere or later, each at a moment
-// of its own, and closes gone when the last one has left.
-func (h *Hub) drain(gone chan struct{}) {
-	h.mu.Lock()
-	h.draining = true
-	h.mu.Unlock()
-	all := h.all()
-	h.Log.Info("draining", "sockets", len(all))
-	// Full jitter over a millisecond a socket, at least a second: a thousand
-	// joins a second are no storm.
-	spread := max(time.Second, time.Duration(len(all))*time.Millisecond)
-	for _, s := range all {
-		s.sendAway(spread)
-	}
-	go func() {
-		h.sockets.Wait()
-		close(gone)
-	}()
 }
 
 // Died is told that this instance was taken for dead: whoever is connected
@@ -157,6 +151,11 @@ func (h *Hub) Draining() bool {
 func (h *Hub) all() []*socket {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.everyone()
+}
+
+// everyone is all for who holds mu.
+func (h *Hub) everyone() []*socket {
 	all := make([]*socket, 0, len(h.people)) // most people have one
 	for _, sockets := range h.people {
 		all = append(all, sockets...)
@@ -164,20 +163,28 @@ func (h *Hub) all() []*socket {
 	return all
 }
 
-// enter greets a socket and adds it: the greeting is the first that it hears.
-// It returns false if its person or its address has too many.
-func (h *Hub) enter(s *socket) bool {
+// enter greets a socket, which is the first that it hears, and adds it, or
+// says why not and closes it. The answer is one that connections_total counts.
+func (h *Hub) enter(s *socket) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.tell(s, "hello", finish(appendHello(draftFrame(helloSize), &s.passport, h.Registrar.Now())))
 	user := s.user()
 	if len(h.people[user]) >= h.Limits.SocketsPerPerson ||
 		h.Limits.SocketsPerAddress > 0 && h.address[s.address] >= h.Limits.SocketsPerAddress {
-		return false
+		s.conn.close(closeTooMany, "too many sockets of one person")
+		return "too_many"
+	}
+	if h.draining { // its handshake was under way
+		s.sayWhen(rand.N(1 + max(0, time.Until(h.leaveBy))))
+	} else if wait := h.admit(user); wait > 0 {
+		s.sayWhen(wait)
+		s.conn.close(closeTryLater, "no place for this socket now")
+		return "paced"
 	}
 	h.people[user] = append(h.people[user], s)
 	h.address[s.address]++
-	return true
+	return "ok"
 }
 
 func (h *Hub) exit(s *socket) {
@@ -217,6 +224,7 @@ func (h *Hub) sweep(now time.Time) {
 		s.sweep(stored)
 	}
 	h.guesses.sweep(now)
+	h.admission.sweep(now)
 }
 
 // socketHandler answers GET /v1/socket. It returns once the connection is

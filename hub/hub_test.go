@@ -364,26 +364,6 @@ func TestLaggingWatcher(t *testing.T) {
 	})
 }
 
-func TestDrain(t *testing.T) {
-	inClass(t, func(t *testing.T, c *class) {
-		lee := c.instructor("lee")
-		_, code := lee.open(5)
-		kim := c.student("kim")
-		kim.ask(message{"type": "join", "code": code})
-		gone := make(chan struct{})
-		go func() {
-			defer close(gone)
-			c.drain()
-		}()
-		if ms := kim.until("draining")["reconnect_after_ms"].(float64); ms < 0 || ms > 1000 {
-			t.Errorf("reconnect after %v ms", ms)
-		}
-		kim.closed(closeRestart)
-		lee.closed(closeRestart)
-		<-gone
-	})
-}
-
 // An instance that others took for dead closes its sockets: whoever comes back
 // has the seat, and is there under the instance's new name.
 func TestTakenForDead(t *testing.T) {

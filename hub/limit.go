@@ -13,6 +13,7 @@ import (
 type Limits struct {
 	SocketsPerPerson  int
 	SocketsPerAddress int
+	AcceptRate        int // of new sockets a second
 	Guesses           Guesses
 }
 

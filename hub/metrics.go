@@ -26,6 +26,12 @@ var protocolCodes = [...]int{
 	1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, closeExpired, closeSlow, closeTooMany,
 }
 
+// passportReasons are those of room.BadPassport, and "other".
+var passportReasons = [...]string{
+	"missing", "too_long", "malformed", "not_encrypted", "header", "key", "algorithm", "signature", "encryption",
+	"audience", "claims", "expired", "early", "other",
+}
+
 // Metrics are what an instance tells Prometheus. None has a label for a room
 // or a person.
 type Metrics struct {
@@ -49,6 +55,7 @@ type Metrics struct {
 	reaped       prometheus.Counter
 	instances    prometheus.Gauge
 	slow         prometheus.Counter
+	paced        prometheus.Counter
 	usual        map[string]usualCommand // by type; static
 	unknown      usualCommand
 	shown        atomic.Pointer[api] // what the gauges are read from
@@ -91,6 +98,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m.instances = prometheus.NewGauge(prometheus.GaugeOpts{Name: "instances_live", Help: "Instances that live, as the store knows, this one included."})
 	m.registration.MustRegister(m.instances)
 	m.slow = m.counters("slow_sockets_total", "Sockets that were closed because they did not take what was sent to them.").WithLabelValues()
+	m.paced = m.counters("paced_total", "Sockets and calls that were told when to come, since more came than are let in at a time.").WithLabelValues()
 	m.usual = map[string]usualCommand{}
 	for _, typ := range requestTypes {
 		m.usual[typ] = m.usually(typ)
@@ -104,7 +112,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 // zero shows what has not happened yet as 0: an alert on an increase needs
 // the value before the first.
 func (m *Metrics) zero() {
-	for _, result := range []string{"ok", "refused", "draining", "failed", "too_many"} {
+	for _, result := range []string{"ok", "refused", "draining", "failed", "too_many", "paced"} {
 		m.connections.WithLabelValues(result)
 	}
 	for _, code := range protocolCodes {
@@ -116,6 +124,9 @@ func (m *Metrics) zero() {
 	}
 	for _, reason := range []string{"away", "held"} {
 		m.skipped.WithLabelValues(reason)
+	}
+	for _, reason := range passportReasons {
+		m.passports.WithLabelValues(reason)
 	}
 }
 
@@ -173,7 +184,7 @@ func (m *Metrics) closed(c *conn) {
 		label = strconv.Itoa(code)
 	}
 	m.closes.WithLabelValues(label).Inc()
-	if code == closeSlow {
+	if c.endedSlow() {
 		m.slow.Inc()
 	}
 }

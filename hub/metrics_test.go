@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -116,7 +119,7 @@ func TestMetricsOfSockets(t *testing.T) {
 	m.refusedPassport(&room.BadPassport{Reason: "expired"})
 	m.refusedPassport(errors.New("something else"))
 	for _, code := range []int{1001, 4002, 4999} {
-		c := &conn{ending: &ending{code: code}}
+		c := &conn{ending: &ending{code: code}, slow: true}
 		m.closed(c)
 	}
 	got := samples(t, reg)
@@ -142,6 +145,57 @@ func TestMetricsOfSockets(t *testing.T) {
 		if value, ok := got[name]; !ok || value != want {
 			t.Errorf("%s is %v (%v), want %v", name, value, ok, want)
 		}
+	}
+}
+
+// TestSlowSocketsAreCounted: slow is whom this side closed for it, not whoever
+// gives that code for reasons of its own.
+func TestSlowSocketsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		m := NewMetrics(reg)
+		n := pipes(t)
+		full, stuck, leaves := n.connect().listen(), n.connect().listen(), n.connect().listen()
+		synctest.Wait() // until the handshakes wait no more
+		stuck.c.offer(textFrame(make([]byte, 100)), true)
+		for range 2 {
+			full.c.offer(textFrame(make([]byte, maxWaiting)), false)
+		}
+		full.expectClose(closeSlow)
+		leaves.write(closing(closeSlow, "slow consumer"))
+		leaves.expectClose(closeSlow)
+		for _, p := range []*peer{full, stuck, leaves} {
+			p.ended(closeSlow)
+			m.closed(p.c)
+		}
+		got := samples(t, reg)
+		if got["slow_sockets_total{}"] != 2 || got["closes_total{code=4002}"] != 3 {
+			t.Errorf("%v slow sockets, %v closes with 4002, want 2 and 3", got["slow_sockets_total{}"], got["closes_total{code=4002}"])
+		}
+	})
+}
+
+// TestPassportReasons: why passports are refused is all shown before it
+// happens, as room has it.
+func TestPassportReasons(t *testing.T) {
+	reasons := map[string]bool{"other": true}
+	for _, file := range []string{"../room/keyring.go", "../room/passport.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`bad\("(\w+)"`).FindAllStringSubmatch(string(text), -1) {
+			reasons[found[1]] = true
+		}
+	}
+	for _, reason := range passportReasons {
+		if !reasons[reason] {
+			t.Errorf("no passport is refused for %q", reason)
+		}
+		delete(reasons, reason)
+	}
+	if len(reasons) > 0 {
+		t.Errorf("not shown before they happen: %v", reasons)
 	}
 }
 

@@ -131,6 +131,16 @@ func (a *Allowlist) check(r *http.Request) error {
 	return nil
 }
 
+// Allows tells whether pages at an address may be asked for here, and may call.
+// The error is that of who may not.
+func (a *Allowlist) Allows(address *url.URL) error {
+	origin, err := parseOrigin(address.Scheme + "://" + address.Host)
+	if err != nil {
+		return err
+	}
+	return a.check(&http.Request{Host: address.Host, Header: http.Header{"Origin": {origin}}})
+}
+
 func (a *Allowlist) allowsHost(host string) bool {
 	asked, err := parseEndpoint(strings.ToLower(host))
 	if err != nil {

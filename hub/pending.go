@@ -33,6 +33,7 @@ func (c *conn) offerIn(q *queue, frame []byte, may bool) bool {
 		c.mu.Lock()
 		if c.ending == nil {
 			c.forget() // that is what it is slow for
+			c.slow = true
 		}
 		c.mu.Unlock()
 		c.close(closeSlow, "slow consumer")
@@ -180,6 +181,7 @@ func (c *conn) cut(code int, reason string, gone time.Time) {
 	if c.ending != nil {
 		return
 	}
+	c.slow = code == closeSlow
 	c.end(code, reason, gone)
 	if !c.busy {
 		c.settle()
@@ -208,6 +210,14 @@ func (c *conn) ended() (code int, reason string) {
 		return 0, ""
 	}
 	return c.ending.code, c.ending.reason
+}
+
+// endedSlow tells whether this side ended the connection for slowness: its
+// peer may give that code too.
+func (c *conn) endedSlow() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slow && c.ending != nil && c.ending.code == closeSlow
 }
 
 // idle tells whether nothing waits to be written.

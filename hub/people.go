@@ -17,7 +17,7 @@ func (a *api) addPeopleCalls() {
 		Operation: huma.Operation{
 			OperationID: "attend", Method: http.MethodPost, Path: "/v1/attend", DefaultStatus: http.StatusCreated, Tags: []string{"people"},
 			Summary:     "Take a place",
-			Description: "For students: a place without a socket. 201: seated; 202: waiting or pending; 200: had the place already.",
+			Description: "For students: a place without a socket. 201: seated; 202: waiting or pending; 200: had the place already. Where new sockets are let in at a pace, so are these calls: `unavailable`, with when to come.",
 			Parameters:  []*huma.Param{invitationParameter},
 		},
 		Type: "join", Also: []int{http.StatusOK, http.StatusAccepted}, Body: attendBody{},
@@ -72,6 +72,9 @@ type attendAnswer struct {
 }
 
 func (a *api) attend(c *call) (status int, place attendAnswer, err error) {
+	if wait := a.admit(c.passport.User); wait > 0 {
+		return 0, place, paced(wait)
+	}
 	command, err := a.joining(c.r.Context(), &c.request, c.visitor)
 	if err != nil {
 		return 0, place, err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"time"
@@ -30,7 +29,7 @@ type socket struct {
 	conn    *conn
 	invite  *room.Invitation // from the upgrade; nil: none
 	address netip.Addr
-	counted bool // in the hub: neither the person nor the address has too many
+	counted bool // in the hub
 
 	// Owned by who receives.
 	limiter  *rate.Limiter // of requests
@@ -46,19 +45,12 @@ type socket struct {
 	leftBy   room.CommandID   // and the command by which it did
 }
 
-// begin greets the socket and counts it in. A person or an address that has
-// too many is told so, and not heard.
+// begin greets the socket and counts it in. One that has no place is told so,
+// and not heard.
 func (s *socket) begin() {
-	if !s.hub.enter(s) {
-		s.hub.Metrics.connection("too_many")
-		s.conn.close(closeTooMany, "too many sockets of one person")
-		return
-	}
-	s.counted = true
-	s.hub.Metrics.connection("ok")
-	if s.hub.Draining() {
-		s.sendAway(time.Second)
-	}
+	result := s.hub.enter(s)
+	s.counted = result == "ok"
+	s.hub.Metrics.connection(result)
 }
 
 // run is the rest of the socket's life.
@@ -76,11 +68,9 @@ func (s *socket) end() {
 	s.hub.sockets.Done()
 }
 
-// sendAway tells the socket to come back, elsewhere or later, at some moment
-// within a time, and closes it.
-func (s *socket) sendAway(within time.Duration) {
-	s.say(drainingEvent{"draining", rand.N(within).Milliseconds()})
-	s.conn.close(closeRestart, "the instance is going away")
+// sayWhen tells the socket to come back, elsewhere or later, after a time.
+func (s *socket) sayWhen(after time.Duration) {
+	s.say(drainingEvent{"draining", after.Milliseconds()})
 }
 
 // gone takes a closed socket out of its rooms. Its person keeps the place.
@@ -329,18 +319,28 @@ func (s *socket) watch(q *request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
 	defer cancel()
 	caller := s.caller()
-	var refused error
-	err = s.hub.view(ctx, id, func(h *hall, v room.View) {
-		switch {
-		case !v.MayWatch(caller) && v.Status == room.Closed:
-			refused = room.ErrClosed
-		case !v.MayWatch(caller):
-			refused = room.ErrNotWatching
-		default:
-			h.watch(s, q, v)
+	for first := true; ; first = false {
+		var refused error
+		behind := false
+		err = s.hub.view(ctx, id, func(h *hall, v room.View) {
+			switch {
+			case !v.MayWatch(caller) && v.Status == room.Closed:
+				refused = room.ErrClosed
+			case !v.MayWatch(caller):
+				refused = room.ErrNotWatching
+			case first && q.Since != nil && *q.Since > v.Version:
+				behind = true
+			default:
+				h.watch(s, q, v)
+			}
+		})
+		if err = errors.Join(err, refused); err != nil || !behind {
+			return in(err, id)
 		}
-	})
-	return in(errors.Join(err, refused), id)
+		if err = s.hub.reach(id, *q.Since); err != nil {
+			return err
+		}
+	}
 }
 
 func (s *socket) unwatch(q *request) error {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -34,6 +35,15 @@ func (h *hall) watch(s *socket, q *request, v room.View) {
 		h.hub.Metrics.sent("roster_page", 1)
 		s.conn.offerShared(frame)
 	}
+}
+
+// reach has this instance be where a watcher is who has come from another, and
+// saw there what is not known here yet. All who were there ask the store once.
+func (h *Hub) reach(id room.ID, version int64) error {
+	_, err, _ := h.reaching.Do(fmt.Sprint(id, " ", version), func() (any, error) {
+		return nil, h.Registrar.CatchUp(id, version)
+	})
+	return err
 }
 
 func (h *hall) beginWatch(s *socket, v room.View) {

@@ -23,7 +23,7 @@ type desk struct {
 	locked bool      // has the room's lock; the worker's own
 	paced  time.Time // until when the batches taken so far should last; the taker's own
 
-	loading sync.Mutex    // held over the store's answer
+	loading chan struct{} // holds a token until the store has answered
 	stir    chan struct{} // holds a token when a worker that waits has to look again
 
 	mu        sync.Mutex           // the room's lock; guards all below
@@ -108,7 +108,10 @@ func (g *Registrar) desk(id ID) *desk {
 	defer g.mu.Unlock()
 	d := g.desks[id]
 	if d == nil {
-		d = &desk{id: id, stir: make(chan struct{}, 1), decisions: newDecisions(0), waiting: map[CommandID]*asked{}}
+		d = &desk{
+			id: id, loading: make(chan struct{}, 1), stir: make(chan struct{}, 1),
+			decisions: newDecisions(0), waiting: map[CommandID]*asked{},
+		}
 		if g.desks == nil {
 			g.desks = map[ID]*desk{}
 		}
@@ -181,15 +184,23 @@ func (g *Registrar) retire(d *desk, before time.Time) bool {
 	return true
 }
 
-// load brings the room into memory.
+// load brings the room into memory. Whoever waits for another's load to end
+// waits no longer for both.
 func (g *Registrar) load(ctx context.Context, d *desk) error {
-	d.loading.Lock()
-	defer d.loading.Unlock()
 	if d.version() > 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
+	select {
+	case d.loading <- struct{}{}:
+		defer func() { <-d.loading }()
+	case <-ctx.Done():
+		return g.seen(ctx.Err(), "load a room", d.id)
+	}
+	if d.version() > 0 {
+		return nil
+	}
 	now := g.Now()
 	r, entries, err := g.Store.Load(ctx, d.id, now.Add(-memory))
 	if err != nil {

@@ -18,7 +18,7 @@ func (g *Registrar) work(d *desk) {
 		}
 		var err error
 		if more, err = g.turn(ctx, d); err != nil && !errors.Is(err, errCleared) {
-			g.Log.WarnContext(ctx, "commands not decided yet", "room", d.id, "err", err)
+			g.Log.WarnContext(ctx, "commands not decided yet: this is tried again", "room", d.id, "err", err)
 			pause(ctx, retryEvery)
 		}
 	}

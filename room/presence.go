@@ -85,7 +85,7 @@ func (g *Registrar) beat(ctx context.Context) bool {
 	said, err := g.Store.Beat(ctx, g.Self())
 	if err != nil {
 		g.pulse.stop()
-		g.Log.WarnContext(ctx, "the store did not answer", "err", err)
+		g.Log.WarnContext(ctx, "no sign of life given, since the store did not answer: after ten seconds of this others end what is open here", "err", err)
 		return false
 	}
 	now := time.Now()
@@ -106,7 +106,7 @@ func (g *Registrar) beat(ctx context.Context) bool {
 // before anyone comes back to it; until it can, this is tried with every beat.
 func (g *Registrar) rise(ctx context.Context) {
 	dead, next := g.Self(), g.Instance+"."+InstanceID(NewToken())
-	g.Log.WarnContext(ctx, "this instance was silent for too long: its sockets close", "instance", dead, "next", next)
+	g.Log.WarnContext(ctx, "this instance was silent for too long, its machine stopped or its store away: its sockets close, and come back", "instance", dead, "next", next)
 	if _, err := g.Store.Beat(ctx, next); err == nil {
 		g.renewed.Store(&next)
 	}
@@ -126,11 +126,11 @@ func (g *Registrar) lookAround(ctx context.Context) {
 			return // the beat says that the store is away
 		}
 		if dead > 0 {
-			g.Log.WarnContext(ctx, "instances have been silent for too long and count as dead", "instances", dead)
+			g.Log.WarnContext(ctx, "instances have been silent for too long and count as dead: they were killed, or do not reach the store", "instances", dead)
 		}
 	}
 	if err := g.reap(ctx); err != nil && ctx.Err() == nil {
-		g.Log.WarnContext(ctx, "sessions of dead instances not ended yet", "err", err)
+		g.Log.WarnContext(ctx, "sessions of dead instances not ended yet: this is tried again", "err", err)
 	}
 }
 
@@ -174,10 +174,10 @@ func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
 		switch at, kept := stored[d.id]; {
 		case here[d.id] <= at:
 		case kept:
-			g.Log.WarnContext(ctx, "the store has lost entries of a room", "room", d.id, "here", here[d.id], "stored", at)
+			g.Log.ErrorContext(ctx, "the store has lost entries of a room: it was brought back from a backup, or a standby took over that had not everything", "room", d.id, "here", here[d.id], "stored", at)
 			d.clear()
 		default:
-			g.Log.InfoContext(ctx, "a room is not in the store any more", "room", d.id)
+			g.Log.InfoContext(ctx, "a room is not in the store any more: it was deleted, as old, or by hand", "room", d.id)
 			d.clear()
 		}
 	}

@@ -254,7 +254,7 @@ func (g *Registrar) farewell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatEvery)
 	defer cancel()
 	if _, err := g.Store.Beat(ctx, g.Self()); err != nil {
-		g.Log.WarnContext(ctx, "the last beat was lost", "err", err)
+		g.Log.WarnContext(ctx, "the last beat was lost: others end what was open here, in ten seconds", "err", err)
 	}
 }
 
@@ -298,7 +298,7 @@ func (g *Registrar) listen(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		if err := g.Bus.Listen(ctx, g.wants, g.receive, missed); err != nil && ctx.Err() == nil {
-			g.Log.WarnContext(ctx, "entries of other instances are not heard", "err", err)
+			g.Log.WarnContext(ctx, "entries of other instances are not heard: rooms are compared with the store meanwhile", "err", err)
 			pause(ctx, retryEvery)
 		}
 	}
@@ -336,6 +336,16 @@ func (g *Registrar) known(id ID) *desk {
 	return g.desks[id]
 }
 
+// CatchUp has a room on this instance be at a version that someone has seen
+// elsewhere, if there is such a version.
+func (g *Registrar) CatchUp(id ID, version int64) error {
+	d := g.known(id)
+	if d == nil || d.version() >= version {
+		return nil
+	}
+	return g.seen(g.catchUp(d), "catch up with a room", id)
+}
+
 // catchUp reads and applies the entries that this instance has missed.
 func (g *Registrar) catchUp(d *desk) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
@@ -367,7 +377,7 @@ func (g *Registrar) seen(err error, step string, id ID) error {
 	if errors.As(err, &refusal) {
 		return refusal
 	}
-	g.Log.Warn("the store did not answer", "step", step, "room", id, "err", err)
+	g.Log.Warn("the store did not answer: callers are asked to try again", "step", step, "room", id, "err", err)
 	return ErrUnavailable
 }
 

@@ -133,6 +133,31 @@ func (b *bench) converge(ctx context.Context, l *lesson, deadline time.Time) (st
 	}
 }
 
+// offlineEvents counts in a room's log how often someone was shown offline.
+func (t *loadTarget) offlineEvents(ctx context.Context, passport string, id room.ID) (n int, err error) {
+	for cursor := ""; ; {
+		var page struct {
+			Items      []room.LogItem
+			NextCursor *string `json:"next_cursor"`
+		}
+		query := url.Values{"limit": {pageOf}, "cursor": {cursor}}
+		if err := t.call(ctx, passport, http.MethodGet, "/v1/rooms/"+string(id)+"/log?"+query.Encode(), "", &page); err != nil {
+			return 0, err
+		}
+		for _, item := range page.Items {
+			for _, e := range item.Events {
+				if e.Type == room.EventOffline {
+					n++
+				}
+			}
+		}
+		if page.NextCursor == nil {
+			return n, nil
+		}
+		cursor = *page.NextCursor
+	}
+}
+
 // openRoom opens a room over HTTP.
 func (t *loadTarget) openRoom(ctx context.Context, passport, title string, seats int) (id room.ID, code string, err error) {
 	var opened struct {

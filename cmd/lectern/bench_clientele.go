@@ -73,31 +73,32 @@ func newClientele(servers []*loadTarget) (*clientele, error) {
 		return nil, err
 	}
 	for _, s := range servers {
-		if err := c.addPlace(s.url); err != nil {
+		at, err := c.placeOf(s.url)
+		if err != nil {
 			c.close()
 			return nil, err
 		}
+		c.places = append(c.places, at)
 	}
 	return c, nil
 }
 
-func (c *clientele) addPlace(server *url.URL) error {
+func (c *clientele) placeOf(server *url.URL) (place, error) {
 	port := cmp.Or(server.Port(), map[string]string{"http": "80", "https": "443"}[server.Scheme])
 	to := net.JoinHostPort(server.Hostname(), port)
 	if server.Scheme == "https" {
 		t, err := openTunnel(to, server.Hostname())
 		if err != nil {
-			return err
+			return place{}, err
 		}
 		c.tunnels = append(c.tunnels, t)
 		to = t.Addr().String()
 	}
 	address, err := net.ResolveTCPAddr("tcp", to)
 	if err != nil {
-		return err
+		return place{}, err
 	}
-	c.places = append(c.places, place{address.AddrPort(), server.Host})
-	return nil
+	return place{address.AddrPort(), server.Host}, nil
 }
 
 // close ends all sockets.

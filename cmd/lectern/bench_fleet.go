@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ type fleet struct {
 	*loadTarget
 	all      []*loadTarget
 	children []*child // those of our own
+	recipe   *recipe  // of them
 	folder   string   // where theirs is; "": there are none
 	postgres string   // the URL, "" if they are not ours or keep their rooms themselves
 	redis    string
@@ -87,16 +89,33 @@ func (f *loadFlags) ownFleet(ctx context.Context, p *program, settings *config, 
 		environ = append(environ, "LECTERN_POSTGRES_URL="+settings.postgres.URL, "LECTERN_REDIS_URL="+settings.redis.URL,
 			"LECTERN_POSTGRES_CONNECTIONS="+strconv.Itoa(settings.postgres.Connections), "LECTERN_REDIS_PREFIX="+settings.redis.Prefix)
 	}
+	all.recipe = &recipe{folder: folder, environ: append(environ, on.environ()...), start: on.start, keys: keys}
 	for range f.Instances {
-		server, err := launchBy(ctx, folder, append(environ, on.environ()...), on.start)
+		server, target, err := all.recipe.server(ctx)
 		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("start a server: %w", err), stop())
+			return nil, nil, errors.Join(err, stop())
 		}
-		all.children = append(all.children, server)
-		all.all = append(all.all, &loadTarget{url: server.url, ops: server.ops, keys: keys, http: &http.Client{Timeout: answerTime}})
+		all.children, all.all = append(all.children, server), append(all.all, target)
 	}
 	all.loadTarget = all.all[0]
 	return all, stop, nil
+}
+
+// A recipe is how servers of our own are started.
+type recipe struct {
+	folder  string
+	environ []string
+	start   func(*exec.Cmd) error
+	keys    *room.Keyring
+}
+
+// server starts one more.
+func (r *recipe) server(ctx context.Context) (*child, *loadTarget, error) {
+	server, err := launchBy(ctx, r.folder, r.environ, r.start)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start a server: %w", err)
+	}
+	return server, &loadTarget{url: server.url, ops: server.ops, keys: r.keys, http: &http.Client{Timeout: answerTime}}, nil
 }
 
 // inherited is the environment but for the settings of a server.

@@ -130,5 +130,8 @@ func usual(err error) error {
 	return err
 }
 
+// forget has a socket not looked at any more, and leaves it open.
+func (p *poller) forget(fd int) error { return unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) }
+
 // hangUp closes a socket, which is not looked at any more then.
 func (p *poller) hangUp(fd int) { unix.Close(fd) }

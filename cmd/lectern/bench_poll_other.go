@@ -29,4 +29,5 @@ func (*poller) wait(time.Duration) ([]pollEvent, error) { return nil, errBusy }
 func threadTime() time.Duration                         { return 0 }
 func (*poller) read(int, []byte) (int, error)           { return 0, errBusy }
 func (*poller) write(int, []byte) (int, error)          { return 0, errBusy }
+func (*poller) forget(int) error                        { return errBusy }
 func (*poller) hangUp(int)                              {}

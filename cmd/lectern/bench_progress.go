@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // A progress shows on a terminal how far a load is, and nothing elsewhere.
@@ -19,29 +18,8 @@ const barWidth = 30
 
 // showProgress shows until stop is called.
 func showProgress(w io.Writer, what string, total int) *progress {
-	p := &progress{stop: func() {}}
-	if !isTerminal(w) {
-		return p
-	}
-	stopped, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				fmt.Fprint(w, "\r"+bar(int(p.done.Load()), total, what))
-			case <-stopped:
-				fmt.Fprint(w, "\r\033[K")
-				return
-			}
-		}
-	}()
-	p.stop = func() {
-		close(stopped)
-		<-gone
-	}
+	p := &progress{}
+	p.stop = showLine(w, func() string { return bar(int(p.done.Load()), total, what) })
 	return p
 }
 

@@ -28,6 +28,7 @@ type report struct {
 	Times      map[string]latency `json:"times_ms"`
 	Sockets    int                `json:"sockets"` // at the end
 	Heard      map[string]int64   `json:"messages_heard"`
+	Offline    *int               `json:"shown_offline,omitempty"`     // times that someone was
 	Deliveries int64              `json:"deliveries"`                  // of what everyone was told
 	PerRead    float64            `json:"messages_per_read,omitempty"` // that the load made
 	In         float64            `json:"bytes_to_a_socket"`
@@ -64,7 +65,9 @@ const (
 	joinedToSeen  = "joined_to_seen"           // by the room's instructor
 	seenElsewhere = "joined_to_seen_elsewhere" // with the instructor on another instance
 	askedToHeard  = "asked_to_heard"           // of a change, by each who is told
-	gap           = "gap"                      // without a place, from the socket's end on
+	gap           = "gap"                      // without a place, from the socket's end or the moment to go
+	toldToGo      = "told_to_go_after"         // by an instance that leaves
+	stopToExit    = "sigterm_to_exit"
 )
 
 // A latency is how long something took, in milliseconds.
@@ -188,10 +191,13 @@ func (r *report) rows(row func(name, format string, args ...any)) {
 	row("measured", "%.2f s", r.Seconds)
 	for _, what := range slices.Sorted(maps.Keys(r.Times)) {
 		beside := ""
-		if what != gap { // that is what clients make of it
+		if what != gap && what != toldToGo && what != stopToExit { // that is what people make of it
 			beside = r.Bare.beside(r.Times[what])
 		}
 		row(strings.NewReplacer("_to_", " → ", "_", " ").Replace(what)+", ms", "%s%s", r.Times[what], beside)
+	}
+	if r.Offline != nil {
+		row("shown offline", "%d", *r.Offline)
 	}
 	row("messages heard", "%s", counts(r.Heard))
 	row("bytes a socket", "%.0f to it, %.0f from it", r.In, r.Out)

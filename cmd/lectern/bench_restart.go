@@ -3,64 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"slices"
+	"fmt"
 	"time"
+
+	"github.com/lectern-room/lectern/room"
 )
 
-// Returns are people whose sockets end and who come back for the seat that
-// they have.
-type returns struct {
-	*bench
-	away map[*visitor]time.Time // since when
-	had  map[*visitor]int       // seats
-	gaps []time.Duration
-	next func() int // the server that the next one to come back goes to
-	back func(v *visitor)
-}
-
-func (b *bench) returns(next func() int) *returns {
-	return &returns{bench: b, away: map[*visitor]time.Time{}, had: map[*visitor]int{}, next: next}
-}
-
-// leave ends someone's socket, who comes back after a time.
-func (r *returns) leave(v *visitor, after time.Duration) {
-	r.hangUp(v)
-	if _, gone := r.away[v]; !gone && v.seat > 0 {
-		r.away[v], r.had[v] = time.Now(), v.seat
-	}
-	v.connection++
-	connection := v.connection
-	r.after(after, func() {
-		if v.connection == connection {
-			r.move(v, r.next())
-			r.dial(v)
-		}
-	})
-}
-
-// answered checks what someone has who came back.
-func (r *returns) answered(v *visitor) {
-	since, gone := r.away[v]
-	if !gone {
-		return
-	}
-	delete(r.away, v)
-	r.gaps = append(r.gaps, v.joined.Sub(since))
-	if v.refused != "" || !v.already || v.seat != r.had[v] {
-		r.report.breaks("%s had seat %d and came back to %d (%s)", v.user, r.had[v], v.seat, v.refused)
-	}
-	if r.back != nil {
-		r.back(v)
-	}
-}
-
 // A restartCommand is an instance that leaves while people are there and
-// others join, as in a rolling update.
+// others join, as in an update; or all of them, as in a rolling one.
 type restartCommand struct {
-	Students int     `default:"2000" help:"How many have seats when it leaves."`
+	Students int     `default:"2000" help:"How many have seats when the first leaves."`
 	Joining  int     `default:"500" help:"How many join meanwhile."`
 	Rate     float64 `default:"100" help:"How many of them a second."`
+	Rolling  bool    `help:"All instances leave, one after the other, and another takes the place of each."`
 
 	loadFlags `embed:""`
 }
@@ -76,6 +31,9 @@ func (c *restartCommand) Run(ctx context.Context, p *program) error {
 	need := plan{scenario: "restart", sockets: c.Students + c.Joining + 1, settings: map[string]any{
 		"students": c.Students, "joining": c.Joining, "a_second": c.Rate, "instances": c.Instances,
 	}}
+	if c.Rolling {
+		need.settings["leave"] = c.Instances
+	}
 	return c.run(ctx, p, need, c.play)
 }
 
@@ -91,68 +49,78 @@ func (c *restartCommand) play(ctx context.Context, b *bench) error {
 	if err := g.seat(ctx, b, all[:c.Students], nil); err != nil {
 		return err
 	}
-	gone := make(chan error, 1)
-	clock := b.stopwatch()
-	go func() { gone <- b.children[len(b.children)-1].stop() }()
-	err = c.leave(ctx, b, all)
-	if err = errors.Join(err, <-gone); err != nil {
-		return err
+	first, joining := len(b.children)-1, all[c.Students:]
+	if c.Rolling {
+		first = 0
+	}
+	x, clock := b.exodus(), b.stopwatch()
+	for left := len(b.children) - first; left > 0; left-- {
+		late := joining[:len(joining)/left]
+		joining = joining[len(late):]
+		if err := c.leave(ctx, x, len(b.children)-left, late); err != nil {
+			return err
+		}
 	}
 	b.stop(clock)
+	x.tell()
 	b.account(all)
 	if r := b.report; r.Seated != len(all) {
 		r.breaks("%d have seats, not %d", r.Seated, len(all))
 	}
-	return b.conclude(ctx, all)
+	return errors.Join(b.conclude(ctx, all), b.shownOffline(ctx, x.awayForLong()))
 }
 
-// leave plays what happens while the last instance leaves: its people go to the
-// others when they are told to, and so do those who come to it meanwhile.
-func (c *restartCommand) leave(ctx context.Context, b *bench, all []*visitor) error {
-	stay, turn := len(b.places)-1, 0
-	next := func() int {
-		turn++
-		return turn % stay
-	}
-	affected := 0
-	for _, v := range all[:c.Students] {
-		if v.at == stay {
-			affected++
-		}
-	}
-	r := b.returns(next)
-	t := &turns{people: all[c.Students:], rate: c.Rate, begin: b.dial}
-	b.hooks = &hooks{
-		opened: b.join,
-		answered: func(v *visitor) {
-			r.answered(v)
-			t.done(v)
-		},
-		draining: func(v *visitor, after time.Duration) {
-			b.after(after, func() {
-				if v.at == stay {
-					r.leave(v, 0)
-				}
-			})
-		},
-		ended: func(v *visitor, err error) {
-			if v == v.lesson.instructor {
-				v.err = err
-				return
-			}
-			r.leave(v, rand.N(time.Second))
-		},
-	}
-	if err := b.everyone(ctx, "joined", t); err != nil {
+// leave has an instance leave, and another take its place where all do.
+// Afterwards the instructors see what is stored.
+func (c *restartCommand) leave(ctx context.Context, x *exodus, from int, joining []*visitor) error {
+	err := x.play(ctx, from, &turns{people: joining, rate: c.Rate, begin: x.dial})
+	if err != nil || !c.Rolling {
 		return err
 	}
-	err := b.until(ctx, func() bool {
-		return len(r.gaps) >= affected && len(r.away) == 0 &&
-			!slices.ContainsFunc(all, func(v *visitor) bool { return v.at == stay })
-	})
-	b.report.time(gap, r.gaps)
-	if len(r.gaps) < affected {
-		b.report.breaks("%d came back, not %d", len(r.gaps), affected)
+	if err := x.replace(ctx, from); err != nil {
+		return err
 	}
+	deadline := time.Now().Add(convergeTime)
+	for _, l := range x.lessons {
+		_, differs, err := x.converge(ctx, l, deadline)
+		if err != nil {
+			return err
+		}
+		if differs != "" {
+			x.report.breaks("after instance %d had left: %s", from+1, differs)
+		}
+	}
+	return nil
+}
+
+// replace starts a server where one has left.
+func (b *bench) replace(ctx context.Context, at int) error {
+	server, target, err := b.recipe.server(ctx)
+	if err != nil {
+		return err
+	}
+	b.children[at], b.all[at] = server, target
+	b.loadTarget = b.all[0]
+	b.places[at], err = b.placeOf(target.url)
 	return err
+}
+
+// shownOffline counts how often someone was shown offline, which nobody is to be
+// but those whom a busy machine keeps away for long.
+func (b *bench) shownOffline(ctx context.Context, long int) error {
+	if err := b.rest(ctx, room.OfflineAfter+time.Second); err != nil { // whoever was away last would be by then
+		return err
+	}
+	offline := 0
+	for _, l := range b.lessons {
+		n, err := b.offlineEvents(ctx, l.passport, l.id)
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		offline += n
+	}
+	if b.report.Offline = &offline; offline > long {
+		b.report.breaks("%d times someone was shown offline, and %d were away for so long", offline, long)
+	}
+	return nil
 }

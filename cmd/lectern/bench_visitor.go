@@ -13,8 +13,8 @@ type visitor struct {
 	// Static.
 	number    int
 	user      room.UserID
-	lesson    *lesson
-	at        int // the place in the clientele; changed while there is no socket
+	lesson    *lesson // nil: wants no seat
+	at        int     // the place in the clientele; changed while there is no socket
 	passport  string
 	handshake []byte // for that place
 

@@ -25,8 +25,8 @@ const (
 	answerTakesAtMost = time.Minute
 	// maxHeader has room for two passports and a browser's own headers.
 	maxHeader = 16 << 10
-	// answersEndWithin is what is left to the HTTP answers on their way, once
-	// the sockets have gone.
+	// answersEndWithin is what is left to the HTTP answers on their way, at
+	// most, once the sockets have gone.
 	answersEndWithin = time.Second
 )
 
@@ -86,8 +86,9 @@ func listen(address string, routes http.Handler, log *slog.Logger) (*endpoint, e
 	}, nil
 }
 
-// serve answers until ctx is done and the answers on their way are through.
-func (e *endpoint) serve(ctx context.Context) error {
+// serve answers until ctx is done and the answers on their way are through, or
+// so much time is over.
+func (e *endpoint) serve(ctx context.Context, most time.Duration) error {
 	ended := make(chan error, 1)
 	go func() { ended <- e.server.Serve(e.listener) }()
 	select {
@@ -95,7 +96,7 @@ func (e *endpoint) serve(ctx context.Context) error {
 		return fmt.Errorf("serve %s: %w", e.address, err)
 	case <-ctx.Done():
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), answersEndWithin)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
 	defer cancel()
 	err := e.server.Shutdown(ending)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -48,9 +48,9 @@ type instance struct {
 }
 
 // startInstance starts a server that ends with the test, in order.
-func startInstance(t *testing.T) *instance {
+func startInstance(t *testing.T, environ ...string) *instance {
 	t.Helper()
-	i := &instance{t: t, folder: t.TempDir(), key: room.NewKey("test")}
+	i := &instance{t: t, folder: t.TempDir(), key: room.NewKey("test"), shared: environ}
 	keys, err := room.NewKeyring(room.KeyConfig{Signing: []room.Key{i.key}})
 	if err != nil {
 		t.Fatal(err)
@@ -121,13 +121,17 @@ func (i *instance) open(instructor string, seats int) *lecture {
 	return l
 }
 
-// roster returns who is in the room, from the store.
-func (l *lecture) roster() ([]seatEntry, int64) {
+// roster returns who is in the room, from the store, which a busy machine may
+// have to be asked for again.
+func (l *lecture) roster() (entries []seatEntry, version int64) {
 	l.t.Helper()
-	entries, version, err := l.storedRoster(l.t.Context(), l.passport, l.id)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	eventually(l.t, func() string {
+		var err error
+		if entries, version, err = l.storedRoster(l.t.Context(), l.passport, l.id); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 	return entries, version
 }
 

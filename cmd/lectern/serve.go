@@ -93,7 +93,7 @@ func (s *server) assemble() {
 	s.people = hub.New(hub.Config{
 		Registrar: s.registrar, Archive: s.rooms, Keys: s.keys, Allow: s.allow, Proxies: s.proxies, Guests: s.guests,
 		Limits: hub.Limits{
-			SocketsPerPerson: s.socketsPerPerson, SocketsPerAddress: s.socketsPerAddress,
+			SocketsPerPerson: s.socketsPerPerson, SocketsPerAddress: s.socketsPerAddress, AcceptRate: s.acceptRate,
 			Guesses: hub.Guesses{Person: s.codeGuesses[0], Address: s.codeGuesses[1]},
 		},
 		Metrics: metrics, Log: s.log, Version: version(), PublicURL: s.publicURL,
@@ -156,6 +156,7 @@ func (s *server) run(ctx context.Context) error {
 	defer stopAnswering()
 	deciding, stopDeciding := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDeciding()
+	ending := min(answersEndWithin, s.drain/10)
 	parts, ctx := errgroup.WithContext(ctx)
 	parts.Go(func() error {
 		defer stopAnswering()
@@ -167,10 +168,10 @@ func (s *server) run(ctx context.Context) error {
 	})
 	parts.Go(func() error {
 		defer stopDeciding()
-		return s.public.serve(answering)
+		return s.public.serve(answering, ending)
 	})
 	if s.ops != nil {
-		parts.Go(func() error { return s.ops.serve(deciding) })
+		parts.Go(func() error { return s.ops.serve(deciding, ending) })
 	}
 	if s.redis != nil {
 		parts.Go(func() error { return s.redis.Run(deciding) })

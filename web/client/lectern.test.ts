@@ -150,25 +150,101 @@ test("a steady connection begins the backoff anew, one that breaks at once does 
   assert.equal(await again(6_000), 500);
 });
 
-test("draining moves at the given moment and not before", async () => {
+test("draining moves at the given moment, and leaves when the place is taken again", async () => {
   const { world, lectern } = await seated();
-  world.chance = 0;
+  const [old] = world.wires;
+  const seen: string[] = [];
+  lectern.on("connection", ({ name }) => seen.push(name));
   world.wire.say({ type: "draining", reconnect_after_ms: 1500 });
   await world.pass(1499);
   assert.equal(world.wires.length, 1);
   await world.pass(1);
   assert.equal(world.wires.length, 2);
-  assert.ok(world.wires[0]!.closed);
 
+  const left = lectern.request("unwatch", { room_id });
+  old!.answer("unwatch", golden("reply-unwatched"));
+  await left;
+  const asked = lectern.request("watch", { room_id });
+  const rotates = refusal(lectern.request("update", { room_id, new_code: true }));
+  assert.ok(!old!.closed);
   world.wire.hello();
-  world.wire.say({ type: "draining", reconnect_after_ms: 3000 });
-  world.wire.drop(1001);
-  assert.deepEqual(lectern.connection, { name: "reconnecting", at: world.now() + 3000 });
-  await world.pass(2999);
-  assert.equal(world.wires.length, 2);
-  await world.pass(1);
-  assert.equal(world.wires.length, 3);
+  assert.equal((await rotates).code, "unavailable");
+  assert.deepEqual(world.wire.sent.map(({ type }) => type), ["join", "watch"]);
+  world.wire.answer("watch", golden("reply-watching"));
+  await asked;
+  assert.ok(!old!.closed);
+  world.wire.answer("join", { ...golden<object>("reply-joined"), already: true });
+  await settled();
+  assert.ok(old!.closed);
+  assert.deepEqual(seen, ["open"]);
 });
+
+for (const lose of ["next", "old"] as const) {
+  test(`a move during which the ${lose} socket is lost`, async () => {
+    const { world, lectern } = await seated();
+    const [old] = world.wires;
+    old!.say({ type: "draining", reconnect_after_ms: 1500 });
+    await world.pass(1500);
+    world.wire.hello();
+    (lose === "old" ? old! : world.wire).drop(1006);
+    assert.equal(old!.closed, lose === "next");
+    assert.equal(lectern.connection.name, lose === "old" ? "open" : "reconnecting");
+  });
+}
+
+test("who has no place leaves when the new socket answers", async () => {
+  const { world } = await opened();
+  const [old] = world.wires;
+  old!.say({ type: "draining", reconnect_after_ms: 0 });
+  await world.pass(0);
+  assert.ok(!old!.closed);
+  world.wire.hello();
+  assert.ok(old!.closed);
+});
+
+for (const [how, fail] of [["is refused", (world: FakeWorld) => world.wire.drop(1006)], ["hangs", () => undefined]] as const) {
+  test(`a move that ${how} is made up for when the server closes`, async () => {
+    const { world, lectern } = await seated();
+    const [old] = world.wires;
+    const at = () => lectern.connection.name;
+    old!.say({ type: "draining", reconnect_after_ms: 1500 });
+    await world.pass(1500);
+    fail(world);
+    await world.pass(1000);
+    assert.equal(at(), "open");
+    old!.drop(1012);
+    await redialed(world, lectern);
+    assert.equal(world.wires.length, 3);
+    if (how === "hangs") world.wires[1]!.hello(); // too late
+    assert.equal(at(), "connecting");
+    world.wire.hello();
+    assert.equal(at(), "open");
+    lectern.stop();
+    assert.ok(world.wire.closed);
+  });
+}
+
+test("who leaves while moving is nowhere", async () => {
+  const { world } = await seated();
+  world.wire.say({ type: "draining", reconnect_after_ms: 1500 });
+  await world.pass(1500);
+  world.hide();
+  assert.deepEqual(world.wires.map(({ closed }) => closed), [true, true]);
+});
+
+for (const code of [1001, 1013]) {
+  test(`draining and ${code} at once come back at the given moment and not before`, async () => {
+    const { world, lectern } = await seated();
+    world.chance = 0;
+    world.wire.say({ type: "draining", reconnect_after_ms: 3000 });
+    world.wire.drop(code);
+    assert.deepEqual(lectern.connection, { name: "reconnecting", at: world.now() + 3000 });
+    await world.pass(2999);
+    assert.equal(world.wires.length, 1);
+    await world.pass(1);
+    assert.equal(world.wires.length, 2);
+  });
+}
 
 for (const [code, why] of [[1000, "asked"], [1003, "misuse"], [1007, "misuse"], [1008, "misuse"], [1009, "misuse"], [4003, "too_many_sockets"]] as const) {
   test(`close code ${code} stays away and says why`, async () => {

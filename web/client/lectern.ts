@@ -94,6 +94,10 @@ export class Lectern {
   private passport: string | null;
   private passportRefused = false;
   private wire: Wire | null = null;
+  /** Where it moves to. */
+  private next: Wire | null = null;
+  /** Where it came from: left when the place is taken again, so that nobody was away. */
+  private old: Wire | null = null;
   private turn = 0;
   private attempt = 0;
   private notBefore = 0;
@@ -178,16 +182,23 @@ export class Lectern {
     const turn = ++this.turn;
     this.become(this.world.online() ? { name: "connecting" } : { name: "offline" });
     if (this.passportRefused && !(await this.refreshPassport(turn))) return;
-    const protocols = ["lectern.v1"];
-    if (this.passport) protocols.push("passport." + this.passport);
-    if (this.options.roomPassport) protocols.push("room." + this.options.roomPassport);
-    const wire = this.world.dial(this.options.url.replace(/^http/, "ws") + "/v1/socket", protocols);
-    this.wire = wire;
-    wire.onmessage = (event) => this.receive(String(event.data));
-    wire.onclose = (event) => this.lost(event.code);
+    this.use(this.reach());
     this.later(dialLimit, () => {
       if (this.connection.name !== "open") this.lost(1006);
     });
+  }
+
+  private reach(): Wire {
+    const protocols = ["lectern.v1"];
+    if (this.passport) protocols.push("passport." + this.passport);
+    if (this.options.roomPassport) protocols.push("room." + this.options.roomPassport);
+    return this.world.dial(this.options.url.replace(/^http/, "ws") + "/v1/socket", protocols);
+  }
+
+  private use(wire: Wire): void {
+    this.wire = wire;
+    wire.onmessage = (event) => this.receive(String(event.data));
+    wire.onclose = (event) => this.lost(event.code);
   }
 
   /** Answers whether dial may go on. */
@@ -226,6 +237,7 @@ export class Lectern {
     this.clockOffset = Date.parse(hello.now) - this.world.now();
     this.become({ name: "open" });
     if (this.room) void this.rejoin(this.room);
+    else this.leaveOld();
     for (const pending of this.pending.values()) {
       if (!pending.sent) this.transmit(pending);
     }
@@ -261,6 +273,7 @@ export class Lectern {
       this.rejoinFailed(room_id, error as LecternError);
     } finally {
       this.rejoining = false;
+      this.leaveOld();
     }
   }
 
@@ -317,10 +330,28 @@ export class Lectern {
   /** The server spreads these delays, so the move itself needs no jitter. */
   private drain(ms: number): void {
     this.notBefore = this.world.now() + ms;
-    this.later(ms, () => {
+    this.later(ms, () => this.move());
+  }
+
+  /** The socket goes on until the new one answers. Should that not come about, the server ends it soon. */
+  private move(): void {
+    const next = this.reach();
+    this.next = next;
+    next.onclose = () => (this.next = null);
+    next.onmessage = (event) => {
+      const old = this.wire;
+      this.wire = this.next = null;
       this.detach();
-      void this.dial();
-    });
+      if (old) old.onmessage = old.onclose = null;
+      this.old = old;
+      this.use(next);
+      this.receive(String(event.data));
+    };
+  }
+
+  private leaveOld(): void {
+    this.old?.close();
+    this.old = null;
   }
 
   /** The network or the page came back: what the connection is worth is found out at once. */
@@ -356,7 +387,7 @@ export class Lectern {
     const { turn } = this;
     const headers: Record<string, string> = this.passport ? { Authorization: "Bearer " + this.passport } : {};
     const response = await this.world
-      .fetch(this.options.url + "/v1/me", { headers, cache: "no-store", credentials: "same-origin" })
+      .fetch(this.options.url + "/v1/me", { method: "HEAD", headers, cache: "no-store", credentials: "same-origin" })
       .catch(() => null);
     if (turn !== this.turn) return;
     if (response?.status === 401) this.passportRefused = true;
@@ -374,14 +405,15 @@ export class Lectern {
 
   /** Lets go of the socket without waiting for it: a dead one takes minutes to close. */
   private detach(): void {
-    const wire = this.wire;
-    this.wire = null;
-    for (const cancel of this.timers) cancel();
-    this.timers = [];
-    if (wire) {
+    for (const wire of [this.wire, this.next]) {
+      if (!wire) continue;
       wire.onmessage = wire.onclose = null;
       wire.close();
     }
+    this.wire = this.next = null;
+    this.leaveOld();
+    for (const cancel of this.timers) cancel();
+    this.timers = [];
     for (const pending of [...this.pending.values()]) {
       if (pending.sent && !pending.repeatable) this.giveUp(pending, "the connection was lost before the answer");
       pending.sent = false;

@@ -1,0 +1,134 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/store"
+)
+
+// A countingStore counts what it is asked about rooms.
+type countingStore struct {
+	room.Store
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func (s *countingStore) count(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked[what]++
+}
+
+func (s *countingStore) Save(ctx context.Context, step room.Step) error {
+	s.count("save")
+	return s.Store.Save(ctx, step)
+}
+
+func (s *countingStore) Load(ctx context.Context, id room.ID, since time.Time) (*room.Room, []room.Entry, error) {
+	s.count("load")
+	return s.Store.Load(ctx, id, since)
+}
+
+func (s *countingStore) Entries(ctx context.Context, id room.ID, after int64, limit int) ([]room.Entry, error) {
+	s.count("entries")
+	return s.Store.Entries(ctx, id, after, limit)
+}
+
+func (s *countingStore) Holder(ctx context.Context, claim string) (room.ID, error) {
+	s.count("holder")
+	time.Sleep(5 * time.Millisecond) // so that all ask meanwhile
+	return s.Store.Holder(ctx, claim)
+}
+
+// TestReconnectStorm: a room whose people all come to an instance that does
+// not know it is read once, whoever they are and whatever they ask.
+func TestReconnectStorm(t *testing.T) {
+	inClass(t, func(t *testing.T, c *class) {
+		const people, watchers = 300, 6
+		lee := c.instructor("lee")
+		id, code := lee.open(people)
+		var version float64
+		for n := range people {
+			s := c.student(room.UserID(fmt.Sprint("s", n)))
+			version = s.expect(message{"type": "join", "code": code}, message{"type": "joined"})["version"].(float64)
+		}
+		store := &countingStore{Store: c.reg.Store, asked: map[string]int{}}
+		c.reg.Store = store
+		other := c.beside()
+		clear(store.asked)
+
+		var coming sync.WaitGroup
+		for n := range people {
+			s := other.student(room.UserID(fmt.Sprint("s", n)))
+			coming.Go(func() {
+				by := message{"type": "join", "room_id": id}
+				if n%2 == 0 {
+					by = message{"type": "join", "code": code}
+				}
+				s.expect(by, message{"type": "joined", "already": true})
+			})
+		}
+		for n := range watchers {
+			s := other.instructor("lee")
+			coming.Go(func() {
+				if n%2 == 0 {
+					s.expect(message{"type": "watch", "room_id": id}, message{"type": "watching"})
+				} else if got := s.expect(message{"type": "watch", "room_id": id, "since": version - 50}, message{"type": "watching"}); got["deltas"] == nil {
+					t.Errorf("who was at version %v gets everything", version-50)
+				}
+			})
+		}
+		coming.Wait()
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		t.Logf("%d who came back and %d watchers: %v", people, watchers, store.asked)
+		if store.asked["load"] != 1 || store.asked["holder"] > 1 || store.asked["entries"] > 1 || store.asked["save"] > people/10 {
+			t.Errorf("%d who came back and %d watchers: %v", people, watchers, store.asked)
+		}
+	})
+}
+
+// TestWatchAheadOfTheRoom: a watcher who comes from an instance that is further
+// is not thrown back, and hears what has happened since.
+func TestWatchAheadOfTheRoom(t *testing.T) {
+	inClass(t, func(t *testing.T, c *class) {
+		lee := c.instructor("lee")
+		id, code := lee.open(10)
+		other := c.besideOn(&store.Local{}) // hears nothing of what is saved here
+		before := other.instructor("lee")
+		before.expect(message{"type": "watch", "room_id": id}, message{"type": "watching", "version": 1})
+		var version float64
+		for n := range 3 {
+			s := c.student(room.UserID(fmt.Sprint("s", n)))
+			version = s.expect(message{"type": "join", "code": code}, message{"type": "joined"})["version"].(float64)
+		}
+		moved := other.instructor("lee")
+		got := moved.expect(message{"type": "watch", "room_id": id, "since": version}, message{"type": "watching", "version": int(version)})
+		if deltas, _ := got["deltas"].([]any); deltas == nil || len(deltas) > 0 {
+			t.Errorf("who was at version %v is told %v", version, got)
+		}
+		for seen := 0; seen < 3; { // who watched meanwhile is told too
+			seen += len(before.until("roster")["joined"].([]any))
+		}
+		got = moved.expect(message{"type": "watch", "room_id": id, "since": version + 1000}, message{"type": "watching", "version": int(version)})
+		if roster, _ := got["roster"].([]any); len(roster) != 3 {
+			t.Errorf("who made a version up is told %v", got)
+		}
+	})
+}
+
+// TestRefusedBrowsersAskNoStore: a browser whose socket was refused finds out
+// why without the store, also where a whole hall's are.
+func TestRefusedBrowsersAskNoStore(t *testing.T) {
+	s := newSchool(t)
+	s.archive.setAway(true)
+	s.must(http.StatusOK, "HEAD", "/v1/me", "", s.student("s1"))
+	s.must(http.StatusUnauthorized, "HEAD", "/v1/me", "", nil)
+	s.must(http.StatusServiceUnavailable, "GET", "/v1/me", "", s.student("s1"))
+}
