@@ -1,6 +1,7 @@
 # `make` alone lists the targets.
 export CGO_ENABLED ?= 0
 FUZZTIME ?= 5m
+PROVE ?= 90m
 
 .PHONY: help
 help: ## list the targets
@@ -28,6 +29,7 @@ test: ## install what the tests need, then run all of them; a skipped test is a 
 	CGO_ENABLED=1 go tool gotestsum --format pkgname --jsonfile .cache/test.json -- -race -timeout 20m -parallel 4 ./...
 	@! grep '"Action":"skip"' .cache/test.json | grep '"Test":' || { echo 'A test was skipped.'; exit 1; }
 	go test -run 'NothingAnsweredIsUndone|^TestSimulation$$' ./room # all of them, for which the race detector is too slow
+	go run ./cmd/prove --fuzz 10s
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
@@ -53,8 +55,14 @@ generated: generate ## fail if the built pages are not those of the sources
 check: lint generated test ## all that has to pass before a commit
 
 .PHONY: fuzz
-fuzz: ## play random commands against the core for FUZZTIME (5m)
-	go test ./room -run '^$$' -fuzz FuzzRoom -fuzztime $(FUZZTIME) -fuzzminimizetime 20x
+fuzz: ## try random messages, passports, commands and settings for FUZZTIME (5m) each
+	go run ./cmd/prove --fuzz $(FUZZTIME)
+
+.PHONY: prove
+prove: ## prove what is promised, within PROVE (90m) in all, and write .cache/proof.md
+	@.ci/install
+	@$(MAKE) --no-print-directory web/node_modules
+	@go run ./cmd/prove --for $(PROVE)
 
 .PHONY: bench
 bench: build ## measure: the hot pieces, joins on two instances, a storm; fail if a hot piece allocates more than before

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 func TestOverflow(t *testing.T) {
@@ -65,9 +67,11 @@ func TestSlowReader(t *testing.T) {
 		time.Sleep(time.Second)
 		p.br.Peek(1) // one buffer full, then no more
 		p.ended(4002)
-		if took := time.Since(from); took < 11*time.Second || took > 15*time.Second {
+		took := time.Since(from)
+		if took < 11*time.Second || took > 15*time.Second {
 			t.Errorf("closed after %v", took)
 		}
+		roomtest.Proved(t, "who takes nothing any more is closed after %v (may be 15 s), with %d bytes at most waiting", took, maxWaiting)
 	})
 	synctest.Test(t, func(t *testing.T) { // slow, but not too slow
 		p := pipes(t).connect().listen()
@@ -169,6 +173,9 @@ func TestSlowReaderOverTCP(t *testing.T) {
 	slow.ended(4002)
 	if _, out, _ := n.f.traffic(); out < int64(sent*len(frame)) {
 		t.Errorf("%d bytes out in %d frames", out, sent)
+	}
+	if !t.Failed() {
+		roomtest.Proved(t, "over TCP, with %v for the slow one: closed after %d frames of 60 KiB, all of which its neighbour has", n.f.slowAfter, sent)
 	}
 }
 

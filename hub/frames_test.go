@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 // A frameCase is what a peer sends, and all that it then hears: texts, which
@@ -52,9 +54,8 @@ func (c frameCase) deliveries() map[string]func(io.Writer) {
 // nothing.
 func TestFrames(t *testing.T) {
 	cases := rfc6455()
-	t.Logf("%d cases", len(cases))
 	if len(cases) < 120 {
-		t.Error("too few")
+		t.Errorf("%d cases are too few", len(cases))
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,16 +64,22 @@ func TestFrames(t *testing.T) {
 			}
 		})
 	}
+	if !t.Failed() {
+		roomtest.Proved(t, "%d cases, at once and byte by byte, each had its exact outcome, and 0 neighbours noticed", len(cases))
+	}
 }
 
 // TestFramesOverTCP is TestFrames in real time, where the kernel says what
 // there is to read. All cases are of one server.
 func TestFramesOverTCP(t *testing.T) {
-	n := loopback(t)
-	for _, c := range rfc6455() {
+	n, cases := loopback(t), rfc6455()
+	for _, c := range cases {
 		for way, deliver := range c.deliveries() {
 			c.checkBeside(n, way, deliver)
 		}
+	}
+	if !t.Failed() {
+		roomtest.Proved(t, "the same %d cases over TCP", len(cases))
 	}
 }
 

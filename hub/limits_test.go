@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 // inLimitedClass is inClass with other limits.
@@ -41,6 +42,7 @@ func (c *class) comeFrom(address string, user room.UserID) *client {
 // more; each that goes makes room for one. An IPv6 subscriber has one address.
 func TestSocketsOfAnAddress(t *testing.T) {
 	inLimitedClass(t, Limits{SocketsPerPerson: 8, SocketsPerAddress: 3}, func(t *testing.T, c *class) {
+		tries := 0
 		for _, addresses := range [][]string{
 			{"192.0.2.7", "192.0.2.7", "192.0.2.7", "192.0.2.7", "::ffff:192.0.2.7"},
 			{"2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::3", "2001:db8:1:2::4", "2001:db8:1:2:ffff:ffff:ffff:ffff"},
@@ -61,6 +63,10 @@ func TestSocketsOfAnAddress(t *testing.T) {
 			synctest.Wait()
 			c.comeFrom(addresses[3], "late").expect(message{"type": "ping"}, message{"type": "pong"})
 			c.comeFrom(addresses[4], "later").closed(closeTooMany)
+			tries += len(addresses) + 2
+		}
+		if !t.Failed() {
+			roomtest.Proved(t, "%d sockets, of addresses that may have 3 at a time: each taken or refused as it should be", tries)
 		}
 	})
 }
@@ -145,6 +151,9 @@ func TestRequestsAtTheLimit(t *testing.T) {
 		lee.next("error").check(t, message{"code": "rate_limited"})
 		time.Sleep(time.Second)
 		lee.expect(message{"type": "open", "title": "Botany", "capacity": 5}, message{"type": "opened", "already": false})
+		if !t.Failed() {
+			roomtest.Proved(t, "%d requests at once and %d a second answered, none beyond; what was refused was not carried out", requestsAtOnce, requestsPerSecond)
+		}
 	})
 }
 
@@ -175,6 +184,9 @@ func TestPingsAtTheLimit(t *testing.T) {
 			})
 		})
 	}
+	if !t.Failed() {
+		roomtest.Proved(t, "%d pings at once and as many a second answered; one more, at once or 1 ms too soon, closes", maxPings)
+	}
 }
 
 // TestNestedRequests: what is as deep or as wide as 32 KiB allow is one bad
@@ -190,7 +202,7 @@ func TestNestedRequests(t *testing.T) {
 	}
 	inClass(t, func(t *testing.T, c *class) {
 		kim := c.student("kim")
-		for name, text := range map[string]string{
+		requests := map[string]string{
 			"deep array":     strings.Repeat("[", maxMessage),
 			"closed array":   strings.Repeat("[", maxMessage/2) + strings.Repeat("]", maxMessage/2),
 			"deep object":    strings.Repeat(`{"a":`, maxMessage/5),
@@ -200,13 +212,17 @@ func TestNestedRequests(t *testing.T) {
 			"long id":        `{"id":"` + strings.Repeat("9", 65) + `","type":"ping"}`,
 			"long text":      `{"id":{"a":"` + strings.Repeat("x", maxMessage-20) + `"}}`,
 			"NULs":           strings.Repeat("\x00", maxMessage),
-		} {
+		}
+		for name, text := range requests {
 			kim.send(text)
 			if m := kim.next("error"); m["code"] != "bad_request" || m["id"] != nil && m["id"] != 1.0 {
 				t.Errorf("%s: %v", name, m)
 			}
 		}
 		kim.expect(message{"type": "ping"}, message{"type": "pong"})
+		if !t.Failed() {
+			roomtest.Proved(t, "%d requests as deep, wide or long as may be: each one bad request, and the next one carried out", len(requests))
+		}
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 func TestHostsAndOrigins(t *testing.T) {
@@ -19,7 +21,7 @@ func TestHostsAndOrigins(t *testing.T) {
 		t.Fatal(err)
 	}
 	const none = "(none)"
-	for _, test := range []struct {
+	rows := []struct {
 		list   *Allowlist
 		host   string
 		origin string
@@ -129,7 +131,8 @@ func TestHostsAndOrigins(t *testing.T) {
 		{public, "lectern.example.org", "https://dev.example.org:3000", errOrigin},
 		{public, "lectern.example.org", "http://localhost:8080", errOrigin},
 		{public, "evil.example", "https://lectern.example.org", errHost},
-	} {
+	}
+	for _, test := range rows {
 		r := httptest.NewRequest("GET", "/v1/me", nil)
 		r.Host = test.host
 		if test.origin != none {
@@ -145,6 +148,12 @@ func TestHostsAndOrigins(t *testing.T) {
 	twice.Header = http.Header{"Origin": {"http://localhost", "http://localhost"}}
 	if err := embedded.check(twice); err != errOrigin {
 		t.Errorf("two origins: %v", err)
+	}
+	if len(rows) < 60 {
+		t.Errorf("%d rows are too few", len(rows))
+	}
+	if !t.Failed() {
+		roomtest.Proved(t, "%d hosts and origins and one request with two: each had its exact verdict", len(rows))
 	}
 }
 

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -258,7 +256,6 @@ func TestParseRequest(t *testing.T) {
 	}
 }
 
-// A request that is read as plain is what a decoder makes of it.
 // TestUsualRequestsArePlain: what pages send by the thousand takes no decoder.
 func TestUsualRequestsArePlain(t *testing.T) {
 	for _, text := range []string{
@@ -269,24 +266,6 @@ func TestUsualRequestsArePlain(t *testing.T) {
 			t.Errorf("not plain: %s", text)
 		}
 	}
-}
-
-func FuzzRequest(f *testing.F) {
-	for _, seed := range []string{
-		`{"id":1,"type":"join","code":"K7QF-3MXD"}`, `{"id":"a","type":"watch","room_id":"","since":0}`,
-		`{"id":7,"ID":8,"type":"join"}`, `{"id":"\u0031","type":"x"}`, `{"id":1,"id":2}`, `{"type":7}`, `{"since":"1"}`,
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if !utf8.Valid(data) {
-			return
-		}
-		var plain, decoded request
-		if plain.readPlain(data) && (json.Unmarshal(data, &decoded) != nil || !reflect.DeepEqual(plain, decoded)) {
-			t.Errorf("read %s as %+v, decoded as %+v", data, plain, decoded)
-		}
-	})
 }
 
 func BenchmarkDeltaOf(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 var attendanceStart = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -129,7 +130,9 @@ func TestRecordOrder(t *testing.T) {
 
 // TestRecordOracle compares with counting second by second.
 func TestRecordOracle(t *testing.T) {
+	records := 0
 	rapid.Check(t, func(t *rapid.T) {
+		records++
 		now := rapid.IntRange(60, 80).Draw(t, "now")
 		present := make([]bool, now) // in the second that begins then
 		var spans [][2]float64
@@ -161,6 +164,7 @@ func TestRecordOracle(t *testing.T) {
 			t.Fatalf("%d s in %d intervals, %d rejoins, left at %v; want %d s in %d", a.PresentSeconds, len(a.Intervals), a.Rejoins, a.LastLeftAt, seconds, begins)
 		}
 	})
+	roomtest.Proved(t, "%d random records equal a count of their seconds", records)
 }
 
 func TestTimeline(t *testing.T) {

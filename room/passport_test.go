@@ -233,9 +233,11 @@ func TestForgedPassports(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d forgeries", tried.Load())
 	if tried.Load() < 100_000 {
-		t.Error("too few were tried")
+		t.Errorf("%d forgeries are too few", tried.Load())
+	}
+	if !t.Failed() {
+		t.Logf("proved: %d forgeries of %d genuine passports: 0 accepted", tried.Load(), len(genuine)) // roomtest imports this package
 	}
 }
 
@@ -287,38 +289,6 @@ func mixtures(one, other string) func(yield func(string) bool) {
 			}
 		}
 	}
-}
-
-func FuzzPassport(f *testing.F) {
-	k := newTestKeys(f, false)
-	f.Add(`{"alg":"HS256","kid":"hs"}`, studentClaims(""), false)
-	f.Add(`{"alg":"HS256","kid":"hs"}`, studentClaims(`,"name":"Kim","nbf":1,"iat":1.5e9`), true)
-	f.Add(`{"alg":"none"}`, `{"aud":["lectern"]}`, true)
-	f.Fuzz(func(t *testing.T, header, payload string, encrypt bool) {
-		// What a stranger may send: never accepted, since it is signed by
-		// nobody.
-		for _, token := range []string{header, payload, header + "." + payload, encode(header) + "." + encode(payload) + "." + encode(payload)} {
-			if _, err := k.Parse(token, someday); reasonOf(t, err) == "" {
-				t.Fatalf("accepted %q", token)
-			}
-		}
-		// What an issuer may sign: accepted only if it is all right.
-		token := hmacToken(header, payload, k.hs.secret)
-		if encrypt {
-			sealed, err := k.encrypt(token)
-			if err != nil {
-				t.Fatal(err)
-			}
-			token = sealed
-		}
-		if p, err := k.Parse(token, someday); reasonOf(t, err) == "" {
-			if p.check() != nil || !p.ExpiresAt.After(someday) {
-				t.Fatalf("accepted %+v", p)
-			}
-		}
-		_, err := k.ParseInvitation(token, someday)
-		reasonOf(t, err)
-	})
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -20,6 +20,8 @@ func TestAnyCommands(t *testing.T) {
 	})
 }
 
+// FuzzRoom is TestAnyCommands with scripts that reach what others do not. What
+// its seeds are for is in TestSeeds.
 func FuzzRoom(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) { playAll(t, script[:min(len(script), scriptLimit)]) })
 }
@@ -47,9 +49,12 @@ type game struct {
 
 	// A Person is never changed: those of the last step, and how they were.
 	people, were []*Person
+
+	happened []Event
 }
 
-func playAll(t tester, s script) {
+// playAll plays a script and returns what happened.
+func playAll(t tester, s script) []Event {
 	g := &game{
 		tester: t, script: s, at: bell,
 		room: &Room{Header: Header{ID: theRoom}}, replica: &Room{}, client: newClient(),
@@ -70,6 +75,7 @@ func playAll(t tester, s script) {
 			after++
 		}
 	}
+	return g.happened
 }
 
 func (g *game) open() {
@@ -126,6 +132,7 @@ func (g *game) play(batch []Command) {
 	g.same("the room decided one by one", oneByOne, g.room)
 	g.same("the replica", g.replica, g.room)
 	g.same("the stored room", g.stored(before, step), g.room)
+	g.happened = append(g.happened, step.Entry.Events...)
 	g.ended(before, step)
 	g.client.compare(g, g.room)
 	g.checkRoom(before)

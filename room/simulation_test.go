@@ -132,7 +132,9 @@ func TestSimulationRepeats(t *testing.T) {
 	}
 	if parted > mayPart {
 		t.Errorf("%d of %d seeds part", parted, seeds)
+		return
 	}
+	roomtest.Proved(t, "%d of %d seeds came out the same again", seeds-parted, seeds)
 }
 
 // The simulation can fail: what is broken on purpose it finds.
@@ -144,6 +146,7 @@ func TestSimulationFinds(t *testing.T) {
 			for seed := range uint64(within) {
 				if fault := simulate(t, seed, b).fault; fault != "" {
 					t.Logf("seed %d: %s", seed, fault)
+					roomtest.Proved(t, "%s: found out by seed %d of those from 0", b, seed)
 					return
 				}
 			}

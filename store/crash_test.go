@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 	"github.com/lectern-room/lectern/store"
 )
 
@@ -77,11 +78,15 @@ func saveForEver(folder string) error {
 
 // TestKill kills a process that saves: what it acknowledged is there.
 func TestKill(t *testing.T) {
-	folder := t.TempDir()
-	for round := range 3 {
+	folder, rounds, saves := t.TempDir(), 3, int64(0)
+	if roomtest.ProveFor(t) > 0 {
+		rounds = 20
+	}
+	for round := range rounds {
 		acknowledged := killed(t, folder, 40+30*round)
 		s := openSQLite(t, folder)
 		for id, version := range acknowledged {
+			saves += version
 			r, log, err := s.Load(t.Context(), id, time.Time{})
 			if err != nil {
 				t.Fatal(err)
@@ -94,6 +99,9 @@ func TestKill(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if !t.Failed() {
+		roomtest.Proved(t, "%d SIGKILLs of a process that saves to SQLite: %d saves acknowledged, 0 lost", rounds, saves)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 const (
@@ -76,21 +77,20 @@ func (s *stream) stop() []*pupil {
 }
 
 // lasting has students come for a while during which something happens, which
-// returns when that was over; then everything must be well soon.
-func (c *cluster) lasting(name string, l *lecture, watchers []*watcher, happens func() (over time.Time)) []*pupil {
+// returns when that was over; then everything must be well soon. It returns who
+// came, and how long after the end the watchers were right.
+func (c *cluster) lasting(name string, l *lecture, watchers []*watcher, happens func() (over time.Time)) (pupils []*pupil, right time.Duration) {
 	c.t.Helper()
 	s := c.flow(name, l)
 	during(streamFirst)
 	over := happens()
 	during(streamLast)
-	pupils := s.stop()
-	right := c.converge(l, watchers, over)
-	outcomes := c.check(l, manySeats, pupils)
-	c.t.Logf("%s: told %v after %+v ms; the watchers were right at most %v after its end", name, outcomes, latencyOf(waits(pupils, everyAsking)), right)
-	if outcomes["joined"] != len(pupils) {
+	pupils = s.stop()
+	right = c.converge(l, watchers, over)
+	if outcomes := c.check(l, manySeats, pupils); outcomes["joined"] != len(pupils) {
 		c.t.Errorf("%s: %d came and were told %v", name, len(pupils), outcomes)
 	}
-	return pupils
+	return pupils, right
 }
 
 // during has something last for a while.
@@ -99,31 +99,52 @@ func during(d time.Duration) { <-time.After(d) }
 // joinsWithin is the p99 of a join while Redis fails.
 const joinsWithin = time.Second
 
+// bound is how long something may take: that where there is time for proofs,
+// and five times as long where a machine may be busy.
+func bound(t *testing.T, exact time.Duration) time.Duration {
+	t.Helper()
+	if roomtest.ProveFor(t) > 0 {
+		return exact
+	}
+	return 5 * exact
+}
+
 // TestRedisFails: whatever becomes of Redis, students join, nothing is lost,
 // and it is used again once it is back.
 func TestRedisFails(t *testing.T) {
-	c := newCluster(t, 2)
+	c := newCluster(t, 1)
+	deaf := c.addDeaf()
 	l := c.instances[0].open("t", manySeats)
-	watchers := c.watch(l)
+	watchers, most := c.watch(l), bound(t, joinsWithin)
+	var seen []string
 	for _, fault := range []struct {
 		name    string
 		happens func() (over time.Time)
 		counted string // in this metric
 	}{
 		{"subscriptions cut", c.cutSubscriptions, "lectern_bus_resubscriptions_total"},
+		{"a subscriber deaf", deaf.deafen, "lectern_bus_resubscriptions_total"},
 		{"Redis frozen", c.freezeRedis, "lectern_lock_skipped_total"},
-		{"Redis killed", c.killRedis, "lectern_lock_skipped_total"},
+		{"Redis restarted empty", c.killRedis, "lectern_lock_skipped_total"},
 	} {
 		before := c.sum(fault.counted)
-		pupils := c.lasting(fault.name, l, watchers, fault.happens)
-		if p99 := latencyOf(waits(pupils, everyAsking)).P99; p99 > float64(joinsWithin.Milliseconds()) {
-			t.Errorf("%s: joins took %v ms", fault.name, p99)
+		pupils, right := c.lasting(fault.name, l, watchers, fault.happens)
+		joins := latencyOf(waits(pupils, everyAsking))
+		if joins.P99 > float64(most.Milliseconds()) {
+			t.Errorf("%s: joins took %v ms", fault.name, joins)
 		}
-		if c.sum(fault.counted) == before {
-			t.Errorf("%s: %s has not grown", fault.name, fault.counted)
-		}
+		eventually(t, func() string {
+			if c.sum(fault.counted) == before {
+				return fmt.Sprintf("%s: %s has not grown", fault.name, fault.counted)
+			}
+			return ""
+		})
+		seen = append(seen, fmt.Sprintf("%s: %d joins with a p99 of %.0f ms (may be %v), rosters right %v after its end", fault.name, len(pupils), joins.P99, most, right))
 	}
 	c.checkLog(l.id)
+	if !t.Failed() {
+		roomtest.Proved(t, "%s", strings.Join(seen, "; "))
+	}
 }
 
 // cutSubscriptions breaks what instances hear each other by, again and again.
@@ -212,52 +233,6 @@ func TestNoRedisAtAll(t *testing.T) {
 	got := c.check(l, seats, pupils)
 	if got["joined"] != seats || got["room_full"] != students-seats {
 		t.Errorf("told %v", got)
-	}
-	c.checkLog(l.id)
-}
-
-const (
-	// awayFor is how long Postgres is gone.
-	awayFor = 5 * time.Second
-	// refusedWithin and backWithin are 2.5 s and 2 s, and room for a busy
-	// machine.
-	refusedWithin = 4 * time.Second
-	backWithin    = 4 * time.Second
-)
-
-// TestPostgresAway: while Postgres is away everyone is told so soon; when it
-// is back everyone joins, on the same socket.
-func TestPostgresAway(t *testing.T) {
-	c := newCluster(t, 2)
-	l := c.instances[0].open("t", manySeats)
-	watchers := c.watch(l)
-	var gone, back time.Time
-	pupils := c.lasting("Postgres away", l, watchers, func() time.Time {
-		gone = time.Now()
-		c.postgres.Stop(true)
-		during(awayFor)
-		if err := c.postgres.Restart(); err != nil {
-			t.Fatal(err)
-		}
-		back = time.Now()
-		return back
-	})
-	refused := waits(pupils, func(a asking) bool { return a.answer.Type != "joined" })
-	first := back.Add(patience)
-	for _, p := range pupils {
-		for _, a := range p.asked {
-			if a.answer.Type == "joined" && a.to.After(gone.Add(awayFor/2)) && a.to.Before(first) {
-				first = a.to
-			}
-		}
-	}
-	slow := latencyOf(refused)
-	t.Logf("%d refusals came after %+v ms; the first seat was given %v after Postgres was back", len(refused), slow, first.Sub(back))
-	if len(refused) == 0 || slow.Max > float64(refusedWithin.Milliseconds()) {
-		t.Errorf("%d refusals, one after %v ms", len(refused), slow.Max)
-	}
-	if first.Sub(back) > backWithin {
-		t.Errorf("the first seat was given %v after Postgres was back", first.Sub(back))
 	}
 	c.checkLog(l.id)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 const (
@@ -101,8 +102,12 @@ func TestWaitingLine(t *testing.T) {
 		return ""
 	})
 	during(2 * tolerance) // everyone has been told
-	t.Logf("the watchers were right after %v", q.converge(q.lecture, watchers, time.Now()))
+	right := q.converge(q.lecture, watchers, time.Now())
 	q.check()
+	if !t.Failed() {
+		roomtest.Proved(t, "%d waited for one of %d seats on three instances, of which %d became free: 0 went to anyone but who had waited longest; the watchers were right after %v; seed %d",
+			lineWaiting, lineSeats, q.freed, right, seed)
+	}
 }
 
 // comes has the next person ask for a seat.

@@ -71,7 +71,7 @@ type deviation struct {
 
 // checkRecord compares the record with what the students remember, in all its
 // forms.
-func (c *class) checkRecord() {
+func (c *class) checkRecord() (most deviation) {
 	c.t.Helper()
 	var record struct {
 		Room roomHeard
@@ -88,14 +88,13 @@ func (c *class) checkRecord() {
 	if len(people) != len(c.students) || len(record.People) != len(c.students) {
 		c.t.Errorf("%d people are in the record, and %d were there", len(record.People), len(c.students))
 	}
-	var most deviation
 	for _, s := range c.students {
 		s.check(people[s.user], &most)
 	}
-	c.t.Logf("%d boundaries are at most %v off (%s), the times present %v", most.boundaries, most.boundary, most.what, most.present)
 	c.checkTimeline(record.Timeline)
 	c.checkClosing(record.Room)
 	c.checkExport(record.Record)
+	return most
 }
 
 // check compares one person's part of the record.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/websocket"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 // TestNodeClient: the npm library ws, which follows the RFC to the letter, has
@@ -48,6 +49,8 @@ func TestNodeClient(t *testing.T) {
 		"TEACHER="+l.passport, "STUDENT="+i.pass("student", room.Student), "OTHER="+i.pass("other", room.Student), "BRIEF="+brief)
 	if said, err := client.CombinedOutput(); err != nil || !strings.HasSuffix(string(said), "\ndone\n") {
 		t.Errorf("%v:\n%s", err, said)
+	} else {
+		roomtest.Proved(t, "the npm library ws spoke with an instance, and has no complaint")
 	}
 }
 
@@ -158,16 +161,20 @@ func TestGoClient(t *testing.T) {
 		t.Errorf("close was answered %q", got)
 	}
 
-	for code, fault := range map[uint16]func(*goClient){
+	faults := map[uint16]func(*goClient){
 		1003: func(c *goClient) { c.frame(websocket.BinaryFrame, "a") },
 		1007: func(c *goClient) { c.frame(websocket.TextFrame, "\xff") },
 		1009: func(c *goClient) { c.frame(websocket.TextFrame, strings.Repeat("x", 32<<10+1)) },
 		1002: func(c *goClient) { c.frame(websocket.ContinuationFrame, "a") },
-	} {
+	}
+	for code, fault := range faults {
 		c := i.goClient(t, "lectern.v1", "passport."+i.pass(fmt.Sprint("s", code), room.Student))
 		fault(c)
 		if got := c.hear(websocket.CloseFrame); len(got) < 2 || binary.BigEndian.Uint16([]byte(got)) != code {
 			t.Errorf("closed with %q, want %d", got, code)
 		}
+	}
+	if !t.Failed() {
+		roomtest.Proved(t, "golang.org/x/net/websocket spoke with an instance; %d faults, each with its close code", len(faults))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/room/roomtest"
 )
 
 // dialRaw connects to the public listener.
@@ -51,7 +52,7 @@ func TestHeaderSizes(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	header := func(n int) string { return "X-Long: " + long(n) + "\r\n" }
 	const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	for name, test := range map[string]struct {
+	requests := map[string]struct {
 		request string
 		status  int
 	}{
@@ -79,12 +80,16 @@ func TestHeaderSizes(t *testing.T) {
 		"two lengths":           {"POST /v1/guest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", http.StatusBadRequest},
 		"two hosts":             {"GET /v1/me HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", http.StatusBadRequest},
 		"no host":               {"GET /v1/me HTTP/1.1\r\n\r\n", http.StatusBadRequest},
-	} {
+	}
+	for name, test := range requests {
 		t.Run(name, func(t *testing.T) {
 			if got := i.answerTo(t, test.request); got != test.status {
 				t.Errorf("status %d, want %d", got, test.status)
 			}
 		})
+	}
+	if !t.Failed() {
+		roomtest.Proved(t, "%d requests with headers of every size and kind: each had its exact status", len(requests))
 	}
 }
 
