@@ -1,12 +1,8 @@
 package web_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,92 +11,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// A document is a page of the documents as its reader sees it.
-type document struct {
-	ids      []string // in order
-	sections []string // ids of the sections
-	links    []string // within the page
-	examples []string // of JSON
-	code     map[string]string
-}
-
-// readDocument fails the test if the page is not well-formed, or has what
-// pages under the site's policy may not have.
-func readDocument(t *testing.T, name string) *document {
-	t.Helper()
-	source, err := os.ReadFile(filepath.Join("docs", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &document{code: map[string]string{}}
-	page := xml.NewDecoder(bytes.NewReader(source))
-	page.Entity = xml.HTMLEntity
-	for {
-		token, err := page.Token()
-		if errors.Is(err, io.EOF) {
-			return d
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if tag, ok := token.(xml.StartElement); ok {
-			d.read(t, page, tag)
-		}
-	}
-}
-
-func (d *document) read(t *testing.T, page *xml.Decoder, tag xml.StartElement) {
-	t.Helper()
-	attributes := map[string]string{}
-	for _, a := range tag.Attr {
-		attributes[a.Name.Local] = a.Value
-	}
-	id := attributes["id"]
-	if _, styled := attributes["style"]; styled || slices.Contains([]string{"script", "style", "link", "img"}, tag.Name.Local) {
-		t.Errorf("<%s> is not for a document", tag.Name.Local)
-	}
-	if id != "" {
-		d.ids = append(d.ids, id)
-	}
-	if target, ok := strings.CutPrefix(attributes["href"], "#"); ok {
-		d.links = append(d.links, target)
-	}
-	switch tag.Name.Local {
-	case "section":
-		d.sections = append(d.sections, id)
-	case "code":
-		var text struct {
-			Text string `xml:",chardata"`
-		}
-		if err := page.DecodeElement(&text, &tag); err != nil {
-			t.Fatal(err)
-		}
-		if attributes["class"] == "json" {
-			d.examples = append(d.examples, text.Text)
-		}
-		d.code[id] = text.Text
-	}
-}
-
-func TestSocketDocumentLinks(t *testing.T) {
-	d := readDocument(t, "socket.html")
-	for i, id := range d.ids {
-		if slices.Contains(d.ids[:i], id) {
-			t.Errorf("id %q is there twice", id)
-		}
-	}
-	for _, target := range d.links {
-		if !slices.Contains(d.ids, target) {
-			t.Errorf("#%s leads nowhere", target)
-		}
-	}
-	for _, section := range d.sections {
-		if !slices.Contains(d.links, section) {
-			t.Errorf("no link leads to section %q", section)
-		}
-	}
-}
 
 // A message is one of the golden files, or an example.
 type message = map[string]any

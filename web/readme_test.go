@@ -13,7 +13,7 @@ import (
 func TestReadmeNamesWhatExists(t *testing.T) {
 	readme := source(t, "../README.md")
 	code := map[string]string{} // all of a folder's
-	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "room", "hub", "store", "store/servers", "store/storetest", "web"} {
+	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "room", "hub", "store", "store/servers", "store/storetest", "web", "deploy"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %v", folder, files, err)

@@ -46,7 +46,8 @@ func TestStatus(t *testing.T) {
 	h := siteWith(t, Config{})
 	for target, want := range map[string]int{
 		"/": 200, "/j/K7QF3MXD": 200, "/room/0198c0de": 200, "/teach": 200, "/teach/0198c0de": 200, "/teach/0198c0de/record": 200,
-		"/docs": 200, "/docs/": 200, "/docs/socket": 200, "/licenses.txt": 200,
+		"/docs": 200, "/docs/": 200, "/docs/start": 200, "/docs/integrate": 200, "/docs/operate": 200, "/docs/scaling": 200,
+		"/docs/http": 200, "/docs/explore": 200, "/docs/socket": 200, "/docs/asyncapi.json": 200, "/licenses.txt": 200,
 		"/nothing": 404, "/j": 404, "/j/": 404, "/j/a/b": 404, "/teach/a/b": 404, "/assets/": 404, "/assets/app.css": 404,
 		"/index.html": 404, "/dist/index.html": 404, "/docs/nothing": 404,
 	} {
@@ -216,7 +217,7 @@ func TestAssets(t *testing.T) {
 			t.Errorf("%s is served as %q", name, kind)
 		}
 	}
-	for _, target := range []string{"/", "/docs", "/docs/socket"} {
+	for _, target := range []string{"/", "/docs", "/docs/explore", "/docs/socket"} {
 		for _, found := range regexp.MustCompile(`"(/assets/[^"]+)"`).FindAllStringSubmatch(read(t, get(h, "GET", target, nil)), -1) {
 			if r := get(h, "GET", found[1], nil); r.StatusCode != 200 {
 				t.Errorf("%s wants %s, which is not there", target, found[1])

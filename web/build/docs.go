@@ -2,16 +2,29 @@ package main
 
 import (
 	"fmt"
+	"html"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
+
+// documents are the pages in the order in which they are read.
+var documents = [][2]string{
+	{"/docs", "Documents"},
+	{"/docs/start", "Quick start"},
+	{"/docs/integrate", "Integrate"},
+	{"/docs/operate", "Operate"},
+	{"/docs/scaling", "Scaling"},
+	{"/docs/http", "HTTP API"},
+	{"/docs/socket", "Socket protocol"},
+}
 
 // nav is above every document, with current marked.
 func nav(current string) string {
 	var out strings.Builder
 	out.WriteString(`<nav class="docs-nav" aria-label="Documents"><a href="/">Lectern</a>`)
-	for _, link := range [][2]string{{"/docs", "HTTP API"}, {"/docs/socket", "Socket protocol"}} {
+	for _, link := range documents {
 		mark := ""
 		if link[0] == current {
 			mark = ` aria-current="page"`
@@ -24,31 +37,26 @@ func nav(current string) string {
 
 // copyDocs takes over the documents; a page gets the common style and nav.
 func (a assets) copyDocs() error {
-	entries, err := os.ReadDir("docs")
+	pages, err := filepath.Glob("docs/*.html")
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		source, target := filepath.Join("docs", entry.Name()), filepath.Join("dist/docs", entry.Name())
+	for _, source := range pages {
 		body, err := os.ReadFile(source)
 		if err != nil {
 			return err
 		}
-		switch filepath.Ext(source) {
-		case ".html":
-			body, err = a.dress(string(body), "/docs/"+strings.TrimSuffix(entry.Name(), ".html"))
-			if err != nil {
-				return fmt.Errorf("%s: %w", source, err)
-			}
-		case ".json":
-		default:
-			continue
+		name := filepath.Base(source)
+		route := strings.TrimSuffix("/docs/"+strings.TrimSuffix(name, ".html"), "/index")
+		page, err := a.dress(string(body), route)
+		if err != nil {
+			return fmt.Errorf("%s: %w", source, err)
 		}
-		if err := os.WriteFile(target, body, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join("dist/docs", name), page, 0o644); err != nil {
 			return err
 		}
 	}
-	return nil
+	return describeSocket("docs/asyncapi.json", "dist/docs/asyncapi.json")
 }
 
 // style is what every document has in its head.
@@ -65,5 +73,21 @@ func (a assets) dress(page, route string) ([]byte, error) {
 	}
 	page = strings.Replace(page, "</head>", a.style()+"\n</head>", 1)
 	page = strings.Replace(page, "<body>", "<body>\n"+nav(route), 1)
-	return []byte(page), nil
+	return withExamples(page)
+}
+
+// included is where an example is shown: the tests run the file itself.
+var included = regexp.MustCompile(`data-file="([\w.-]+)"></code>`)
+
+// withExamples puts the files among docs/examples where pages name them.
+func withExamples(page string) ([]byte, error) {
+	var missing error
+	page = included.ReplaceAllStringFunc(page, func(found string) string {
+		body, err := os.ReadFile(filepath.Join("docs/examples", included.FindStringSubmatch(found)[1]))
+		if err != nil {
+			missing = err
+		}
+		return ">" + html.EscapeString(strings.TrimSpace(string(body))) + "</code>"
+	})
+	return []byte(page), missing
 }

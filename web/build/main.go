@@ -48,7 +48,7 @@ func run() error {
 	if err := built.render("app/index.html", "dist/index.html"); err != nil {
 		return err
 	}
-	if err := built.render("app/docs.html", "dist/docs/index.html"); err != nil {
+	if err := built.render("app/docs.html", "dist/docs/explore.html"); err != nil {
 		return err
 	}
 	if err := built.copyDocs(); err != nil {
@@ -145,7 +145,7 @@ func (a assets) render(source, target string) error {
 		}
 		return "", fmt.Errorf("no asset is built from %s", source)
 	}
-	words := template.FuncMap{"asset": asset, "style": a.style, "nav": func() string { return nav("/docs") }}
+	words := template.FuncMap{"asset": asset, "style": a.style, "nav": func() string { return nav("/docs/http") }}
 	t, err := template.New(target).Delims("[[", "]]").Funcs(words).Parse(string(page))
 	if err != nil {
 		return err
