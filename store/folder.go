@@ -40,6 +40,26 @@ func lockFolder(folder string) (*os.File, error) {
 	return file, nil
 }
 
+// Holder tells whether a server has the folder, and which: " by process 42", or
+// nothing where that cannot be read.
+func Holder(folder string) (by string, held bool, err error) {
+	file, err := os.Open(filepath.Join(folder, "lock"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("look at the lock of the data folder: %w", err)
+	}
+	defer file.Close() // which gives the lock back
+	switch err := unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return holder(file), true, nil
+	case err != nil:
+		return "", false, fmt.Errorf("look at the lock of the data folder: %w", err)
+	}
+	return "", false, nil
+}
+
 // holder names the process that signed the lock file, if it can be read.
 func holder(file *os.File) string {
 	text, err := io.ReadAll(io.LimitReader(file, 32))

@@ -2,11 +2,21 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// A Finding is something about a server that is not as it should be, and what
+// to do about it.
+type Finding struct {
+	What, Mend string
+	Refused    bool // no instance starts on it; else no promise is weaker by that alone
+}
 
 // oldestPostgres is the first version that tells a transaction's number as
 // the tables show it (pg_current_xact_id).
@@ -39,22 +49,39 @@ const selectSettings = `
 	UNION ALL SELECT 'in_recovery', CASE WHEN pg_is_in_recovery() THEN 'on' ELSE 'off' END`
 
 // Check refuses a database that does not keep what it acknowledges, or that
-// cannot be written. The error names the setting and says what to do.
+// cannot be written. The error names each setting and says what to do.
 func (p *Postgres) Check(ctx context.Context) error {
-	settings, err := p.settings(ctx)
+	found, err := p.Findings(ctx)
 	if err != nil {
-		return fmt.Errorf("look at the settings of %s: %w", p.name(), err)
+		return err
 	}
-	if version, err := strconv.Atoi(settings["server_version_num"]); err != nil || version < oldestPostgres {
-		return fmt.Errorf("%s is of version %s: it takes PostgreSQL 13 or later", p.name(), settings["server_version_num"])
-	}
-	for _, d := range demands {
-		if err := d.check(p.name(), settings[d.setting]); err != nil {
-			return err
+	var refused []error
+	for _, f := range found {
+		if f.Refused {
+			refused = append(refused, fmt.Errorf("%s has %s: %s", p.name(), f.What, f.Mend))
+		} else {
+			p.log.WarnContext(ctx, "the database is not set up as it should be", "found", f.What, "mend", f.Mend, "database", p.name())
 		}
 	}
-	p.advise(ctx, settings)
-	return nil
+	return errors.Join(refused...)
+}
+
+// Findings tells what of the database's settings is not as it should be.
+func (p *Postgres) Findings(ctx context.Context) ([]Finding, error) {
+	settings, err := p.settings(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look at the settings of %s: %w", p.name(), err)
+	}
+	if version, err := strconv.Atoi(settings["server_version_num"]); err != nil || version < oldestPostgres {
+		return []Finding{{"version " + settings["server_version_num"], "take PostgreSQL 13 or later", true}}, nil
+	}
+	var found []Finding
+	for _, d := range demands {
+		if value := settings[d.setting]; !slices.Contains(d.accepted, value) {
+			found = append(found, Finding{d.setting + " = " + value, d.mend, true})
+		}
+	}
+	return append(found, advice(settings)...), nil
 }
 
 func (p *Postgres) settings(ctx context.Context) (map[string]string, error) {
@@ -71,26 +98,19 @@ func (p *Postgres) settings(ctx context.Context) (map[string]string, error) {
 	return settings, err
 }
 
-func (d *demand) check(database, value string) error {
-	for _, accepted := range d.accepted {
-		if value == accepted {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s has %s = %s: %s", database, d.setting, value, d.mend)
-}
-
-// advise warns of what weakens no promise by itself.
-func (p *Postgres) advise(ctx context.Context, settings map[string]string) {
+// advice is about what weakens no promise by itself.
+func advice(settings map[string]string) (found []Finding) {
 	if settings["full_page_writes"] != "on" {
-		p.log.WarnContext(ctx, "full_page_writes is off: only a file system that never tears a page keeps the database whole through a loss of power", "database", p.name())
+		found = append(found, Finding{What: "full_page_writes = off",
+			Mend: "only a file system that never tears a page keeps the database whole through a loss of power: set it to on unless yours is one"})
 	}
-	for limit, d := range limits {
+	for _, limit := range slices.Sorted(maps.Keys(limits)) {
 		if settings[limit] == "0" {
-			p.log.WarnContext(ctx, "the database's role has no limit of its own, and none can be set through PgBouncer: ALTER ROLE … SET it",
-				"setting", limit, "value", d.String())
+			found = append(found, Finding{What: limit + " = 0",
+				Mend: fmt.Sprintf("the database's role has no such limit of its own, and none can be set through PgBouncer: ALTER ROLE … SET %s = '%s'", limit, limits[limit])})
 		}
 	}
+	return found
 }
 
 // name is how errors call the database: never by its password.

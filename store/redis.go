@@ -156,7 +156,7 @@ func (r *Redis) await(ctx context.Context) {
 		var answer redis.Error
 		if errors.As(err, &answer) && answer.Error() != said {
 			said = answer.Error()
-			r.log.Warn("Redis answers, but cannot be used", "err", answer)
+			r.log.Warn("Redis answers, but cannot be used: rooms go on without it; lectern doctor says what to mend", "err", answer)
 		}
 	}
 }
@@ -169,11 +169,13 @@ func (r *Redis) tryAll(ctx context.Context) error {
 		log: slog.New(slog.DiscardHandler), lost: make(chan struct{}, 1),
 	}
 	id := room.NewID(time.Now())
-	unlock, ok, err := try.Lock(ctx, id)
+	lock, ok, err := try.lock(ctx, id)
 	if !ok {
 		return err
 	}
-	unlock()
+	if err := try.unlock(ctx, lock); err != nil {
+		return err
+	}
 	if err := try.Push(ctx, id, make([]room.Command, 1)); err != nil {
 		return err
 	}

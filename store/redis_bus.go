@@ -99,7 +99,7 @@ func (r *Redis) Listen(ctx context.Context, wants func(room.ID, int64) bool, rec
 		entry, wanted, err := readEntry(message, wants)
 		switch {
 		case err != nil:
-			r.log.Warn("an entry of another instance cannot be read", "err", err)
+			r.log.Warn("an entry of another instance cannot be read, as of another version: it is read from the store", "err", err)
 			missed()
 		case wanted:
 			receive(entry)
@@ -138,7 +138,7 @@ func (r *Redis) hear(ctx context.Context, probes string, messages *backlog[strin
 		}
 		if !deaf {
 			deaf = true
-			r.log.Warn("entries of other instances are not heard", "err", err)
+			r.log.Warn("entries of other instances are not heard: rooms are compared with the store meanwhile", "err", err)
 		}
 		select {
 		case <-time.After(redisRetry):

@@ -78,7 +78,7 @@ func (r *Redis) Head(ctx context.Context, id room.ID, limit int) ([]room.Queued,
 		if len(unreadable) == 0 {
 			return nil
 		}
-		r.log.Warn("commands in a queue cannot be read", "room", id, "commands", len(unreadable))
+		r.log.Warn("commands in a queue cannot be read, as of another version: whoever asked asks again", "room", id, "commands", len(unreadable))
 		return r.client.XDel(ctx, queue, unreadable...).Err()
 	})
 	return head, err
@@ -100,7 +100,19 @@ func readQueue(items []redis.XMessage) (head []room.Queued, unreadable []string)
 
 // Lock is room.Locker's. A lock that is never given back runs out after 5 s.
 func (r *Redis) Lock(ctx context.Context, id room.ID) (unlock func(), ok bool, err error) {
-	lock := r.locks.NewMutex(r.key(id, "lock"), redsync.WithExpiry(lockLife), redsync.WithTries(1))
+	lock, ok, err := r.lock(ctx, id)
+	if !ok {
+		return nil, false, err
+	}
+	return func() {
+		// Even when whoever held it has been told to stop. One that cannot be
+		// given back runs out.
+		_ = r.unlock(context.WithoutCancel(ctx), lock)
+	}, true, nil
+}
+
+func (r *Redis) lock(ctx context.Context, id room.ID) (lock *redsync.Mutex, ok bool, err error) {
+	lock = r.locks.NewMutex(r.key(id, "lock"), redsync.WithExpiry(lockLife), redsync.WithTries(1))
 	err = r.do(ctx, func(ctx context.Context) error {
 		err := lock.TryLockContext(ctx)
 		ok = err == nil
@@ -109,16 +121,11 @@ func (r *Redis) Lock(ctx context.Context, id room.ID) (unlock func(), ok bool, e
 		}
 		return err
 	})
-	if !ok {
-		return nil, false, err
-	}
-	return func() { r.unlock(ctx, lock) }, true, nil
+	return lock, ok, err
 }
 
-// unlock gives a lock back even when whoever held it has been told to stop.
-// One that cannot be given back runs out.
-func (r *Redis) unlock(ctx context.Context, lock *redsync.Mutex) {
-	_ = r.do(context.WithoutCancel(ctx), func(ctx context.Context) error {
+func (r *Redis) unlock(ctx context.Context, lock *redsync.Mutex) error {
+	return r.do(ctx, func(ctx context.Context) error {
 		_, err := lock.UnlockContext(ctx)
 		if held(err) || errors.Is(err, redsync.ErrLockAlreadyExpired) {
 			return nil

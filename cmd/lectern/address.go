@@ -24,7 +24,7 @@ func (r *reader) publicURL(flag, text string) string {
 	switch {
 	case text == "":
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		r.wrong(flag, text, "http:// or https://, a host and perhaps a port, and nothing else")
+		r.wrong(flag, hideUser(text), "http:// or https://, a host and perhaps a port, and nothing else")
 	}
 	return strings.TrimRight(text, "/")
 }
@@ -41,13 +41,17 @@ func (r *reader) source(flag, text string) string {
 	return text
 }
 
-// hideUser hides what may be a password in what may be a URL.
+// hideUser hides what may be a user and a password in what may be a URL.
 func hideUser(text string) string {
-	before, after, found := strings.Cut(text, "://")
-	if at := strings.LastIndexByte(after, '@'); found && at >= 0 {
-		return before + "://…" + after[at:]
+	at := strings.LastIndexByte(text, '@')
+	if at < 0 {
+		return text
 	}
-	return text
+	scheme, _, found := strings.Cut(text[:at], "://")
+	if !found || strings.ContainsAny(scheme, ":@") {
+		return "…" + text[at:]
+	}
+	return scheme + "://…" + text[at:]
 }
 
 // server reads the address of a server: a flag's, or the environment's, which
@@ -84,9 +88,13 @@ func holdsPassword(text string) bool {
 
 // hidePassword leaves of what may be a URL where it leads.
 func hidePassword(text string) string {
+	text = hideUser(text)
 	if !strings.Contains(text, "://") {
 		return "…"
 	}
-	address, _, _ := strings.Cut(hideUser(text), "?")
-	return address
+	if end := strings.IndexAny(text, "?;&# "); end >= 0 {
+		text = text[:end]
+	}
+	before, _, _ := strings.Cut(text, "password")
+	return before
 }

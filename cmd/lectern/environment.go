@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"os"
@@ -101,13 +102,36 @@ func knownNames(flags []*kong.Flag) []string {
 
 // warnUnknown points at variables that look like settings and are none.
 func (e *environment) warnUnknown(log *slog.Logger) {
-	for _, name := range slices.Sorted(maps.Keys(e.values)) {
-		if strings.HasPrefix(name, "LECTERN_") && !slices.Contains(e.known, name) {
+	for name, nearest := range e.unknown() {
+		log.Warn("a variable in the environment is no setting of this version, and does nothing", "name", name, "nearest", nearest)
+	}
+}
+
+// unknown returns the variables that look like settings and are none, each
+// with the setting whose name is nearest, in the order of their names.
+func (e *environment) unknown() iter.Seq2[string, string] {
+	return func(yield func(name, nearest string) bool) {
+		for _, name := range slices.Sorted(maps.Keys(e.values)) {
+			if !strings.HasPrefix(name, "LECTERN_") || slices.Contains(e.known, name) || e.inKubernetes() && ofService(name) {
+				continue
+			}
 			nearest := slices.MinFunc(e.known, func(a, b string) int { return distance(name, a) - distance(name, b) })
-			log.Warn("a variable in the environment is no setting of this version", "name", name, "nearest", nearest)
+			if !yield(name, nearest) {
+				return
+			}
 		}
 	}
 }
+
+// ofService tells whether Kubernetes makes a variable of this name in every
+// container, for a Service whose own name begins with lectern.
+func ofService(name string) bool {
+	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_PORT")
+}
+
+// inKubernetes tells whether this is a container there, which is told so of
+// its API.
+func (e *environment) inKubernetes() bool { return e.values["KUBERNETES_SERVICE_HOST"] != "" }
 
 // distance is how many letters must be put in, taken out or changed to make b
 // of a (Levenshtein).

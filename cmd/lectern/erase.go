@@ -23,7 +23,11 @@ type eraseCommand struct {
 
 // Help says what the command comes to.
 func (eraseCommand) Help() string {
-	return "In every closed room somebody of whom nothing is known takes the person's place, so that records still add up. It cannot be undone. An embedded store's server must be stopped for it."
+	return `In every closed room somebody of whom nothing is known takes the person's place, so that records still add up. It cannot be undone. An embedded store's server must be stopped for it.
+
+Example:
+
+  lectern erase --user=s42`
 }
 
 // outOfReach lists where a store cannot take a name or an id out.
@@ -54,7 +58,9 @@ func (c *eraseCommand) Run(ctx context.Context, p *program) (err error) {
 	if err := c.confirm(p, settings); err != nil {
 		return err
 	}
+	stop := showWork(p.stderr, "erasing")
 	done, err := s.Erase(ctx, room.UserID(c.User))
+	stop()
 	if err == nil || len(done.Rooms) > 0 {
 		err = errors.Join(err, c.tell(p.stdout, done))
 	}

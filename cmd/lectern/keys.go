@@ -188,7 +188,7 @@ func refreshJWKS(ctx context.Context, ring *room.Keyring, source string, log *sl
 		}
 		wait = jwksEvery
 		if err := loadJWKS(ctx, ring, source); err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "public keys not refreshed", "err", err)
+			log.WarnContext(ctx, "public keys not refreshed: those read last are in use, and are asked for again", "err", err, "in", jwksAgain)
 			wait = jwksAgain
 		}
 	}

@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -31,16 +29,18 @@ func main() {
 type commandLine struct {
 	Settings settings `embed:"" group:"Settings (flag, or environment variable)"`
 
-	Serve    serveCommand     `cmd:"" default:"withargs" help:"Run an instance."`
-	Migrate  migrateCommand   `cmd:"" help:"Bring the store's schema up to this program's."`
-	Passport passportCommand  `cmd:"" help:"Make a passport, or say what is wrong with one."`
-	Keys     keysCommand      `cmd:"" help:"Make a signing and an encryption key, ready to paste."`
-	Watch    watchCommand     `cmd:"" help:"Show a room's live roster."`
-	Why      whyCommand       `cmd:"" help:"Tell what happened to one person."`
-	Export   exportCommand    `cmd:"" help:"Write a room's attendance record."`
-	Erase    eraseCommand     `cmd:"" help:"Take a person's name and id out of the store."`
-	Bench    benchCommand     `cmd:"" help:"Put a server under load, and check that it keeps its promises."`
-	Version  versionCommand   `cmd:"" help:"Print the program's version."`
+	Serve    serveCommand     `cmd:"" group:"Instances" default:"withargs" help:"Run an instance, as lectern alone does."`
+	Doctor   doctorCommand    `cmd:"" group:"Instances" help:"Say what is missing or wrong here, and how to mend it."`
+	Health   healthCommand    `cmd:"" group:"Instances" help:"Ask the instance of this machine whether it lives, or is ready."`
+	Migrate  migrateCommand   `cmd:"" group:"Instances" help:"Bring the store's schema up to this program's."`
+	Version  versionCommand   `cmd:"" group:"Instances" help:"Print the program's version."`
+	Keys     keysCommand      `cmd:"" group:"Passports" help:"Make a signing and an encryption key, ready to paste."`
+	Passport passportCommand  `cmd:"" group:"Passports" help:"Make a passport, or say what is wrong with one."`
+	Watch    watchCommand     `cmd:"" group:"Rooms" help:"Show a room's live roster."`
+	Why      whyCommand       `cmd:"" group:"Rooms" help:"Tell what happened to one person."`
+	Export   exportCommand    `cmd:"" group:"Rooms" help:"Write a room's attendance record."`
+	Erase    eraseCommand     `cmd:"" group:"Rooms" help:"Take a person's name and id out of the store."`
+	Bench    benchCommand     `cmd:"" group:"Load" help:"Put a server under load, and check that it keeps its promises."`
 	Flag     kong.VersionFlag `name:"version" help:"Print the program's version."`
 }
 
@@ -65,6 +65,7 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { exited = true }),
 		kong.Resolvers(kong.ResolverFunc(p.environ.resolve)),
+		kong.Help(printHelp),
 		kong.ValueFormatter(describe),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(p),
@@ -81,29 +82,6 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	}
 	p.environ.known = knownNames(parser.Model.Flags)
 	return parsed.Run()
-}
-
-type versionCommand struct{}
-
-// Run prints the version.
-func (versionCommand) Run(p *program) error {
-	_, err := fmt.Fprintln(p.stdout, version())
-	return err
-}
-
-// version tells which program this is, as the Go command recorded it.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	words := []string{info.Main.Version, info.GoVersion}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			words = append(words, s.Value)
-		}
-	}
-	return strings.Join(words, " ")
 }
 
 // newLogger returns the log that the settings ask for.

@@ -36,13 +36,34 @@ func must(t *testing.T, environ []string, stdin string, args ...string) string {
 	return got.stdout
 }
 
+// TestHelpAndVersion: a page in which a newcomer finds every command, all
+// settings where they belong, and an example of each command.
 func TestHelpAndVersion(t *testing.T) {
-	for _, args := range [][]string{
-		{"--help"}, {"passport", "--help"}, {"migrate", "--help"}, {"keys", "--help"},
-		{"watch", "--help"}, {"why", "--help"}, {"export", "--help"}, {"erase", "--help"},
-	} {
-		if out := must(t, nil, "", args...); !strings.Contains(out, "$LECTERN_LISTEN") {
-			t.Errorf("lectern %q does not name the settings:\n%s", args, out)
+	overview := must(t, nil, "", "--help")
+	if lines := strings.Count(overview, "\n"); lines > 60 {
+		t.Errorf("%d lines are no page:\n%s", lines, overview)
+	}
+	for _, want := range []string{"\nInstances\n", "lectern doctor", "lectern serve --help", "LECTERN_POSTGRES_URL=postgres://"} {
+		if !strings.Contains(overview, want) {
+			t.Errorf("lectern --help lacks %q:\n%s", want, overview)
+		}
+	}
+	settings := must(t, nil, "", "serve", "--help")
+	for _, flag := range modelOf(t).Flags {
+		if isSetting(flag) && (!strings.Contains(settings, "--"+flag.Name) || !strings.Contains(settings, environmentName(flag.Name))) {
+			t.Errorf("lectern serve --help lacks --%s:\n%s", flag.Name, settings)
+		}
+	}
+	for _, command := range modelOf(t).Children {
+		if !strings.Contains(overview, "\n  "+command.Name+" ") {
+			t.Errorf("lectern --help lacks %s:\n%s", command.Name, overview)
+		}
+		out := must(t, nil, "", command.Name, "--help")
+		if command.Name != "version" && !strings.Contains(out, "Example") {
+			t.Errorf("lectern %s --help has no example:\n%s", command.Name, out)
+		}
+		if command.Name != "serve" && !strings.Contains(out, "lectern serve --help") {
+			t.Errorf("lectern %s --help does not say where the settings are:\n%s", command.Name, out)
 		}
 	}
 	if flag, command := must(t, nil, "", "--version"), must(t, nil, "", "version"); flag != command || strings.TrimSpace(flag) == "" {
@@ -151,6 +172,13 @@ func TestMigrateCommand(t *testing.T) {
 	if _, err := os.Stat(folder); err == nil {
 		t.Error("the check made the folder")
 	}
+	if out := must(t, environ, "", "migrate", "--check", "--json"); out != `{"done":false,"store":false}`+"\n" {
+		t.Errorf("check of nothing, for programs: %q", out)
+	}
+	if out := must(t, environ, "", "migrate", "--json"); !strings.HasPrefix(out, `{"done":true,"migrations":["00001_rooms.sql"],"store":true}`) {
+		t.Errorf("for programs: %q", out)
+	}
+	environ = []string{"LECTERN_DATA=" + filepath.Join(t.TempDir(), "other")}
 	if out := must(t, environ, "", "migrate"); !strings.HasPrefix(out, "done: ") {
 		t.Errorf("first: %q", out)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 
 type migrateCommand struct {
 	Check bool `help:"Only report what would be done."`
+	JSON  bool `name:"json" help:"For programs."`
 }
 
 // Run brings the store's schema up, or reports.
@@ -19,6 +21,9 @@ func (c *migrateCommand) Run(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	if _, err := os.Stat(settings.data); c.Check && settings.embedded() && errors.Is(err, fs.ErrNotExist) {
+		if c.JSON {
+			return json.NewEncoder(p.stdout).Encode(map[string]any{"done": false, "store": false})
+		}
 		_, err = fmt.Fprintf(p.stdout, "there is no store in %s yet\n", settings.data)
 		return err
 	}
@@ -31,17 +36,30 @@ func (c *migrateCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	did := "to do"
 	if !c.Check {
-		did = "done"
-		if err := s.Migrate(ctx); err != nil {
+		stop := showWork(p.stderr, "migrating")
+		err := s.Migrate(ctx)
+		stop()
+		if err != nil {
 			return err
 		}
 	}
-	for _, name := range pending {
+	return c.report(p, pending)
+}
+
+// report says what was done, or is to do.
+func (c *migrateCommand) report(p *program, migrations []string) error {
+	if c.JSON {
+		return json.NewEncoder(p.stdout).Encode(map[string]any{"done": !c.Check, "store": true, "migrations": append([]string{}, migrations...)})
+	}
+	did := "done"
+	if c.Check {
+		did = "to do"
+	}
+	for _, name := range migrations {
 		fmt.Fprintln(p.stdout, did+":", name)
 	}
-	if len(pending) == 0 {
+	if len(migrations) == 0 {
 		fmt.Fprintln(p.stdout, "the schema is up to date")
 	}
 	return nil

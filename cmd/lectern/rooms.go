@@ -105,13 +105,13 @@ func (s *server) await(ctx context.Context) error {
 	say := func(err error, _ time.Duration) {
 		if time.Since(said) >= sayEvery {
 			said = time.Now()
-			s.log.WarnContext(ctx, "waiting for the store", "err", err)
+			s.log.WarnContext(ctx, "waiting for the store: it does not answer, or not as it should; lectern doctor says what to mend", "err", err)
 		}
 	}
 	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, s.prepare(ctx) },
 		backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0), backoff.WithNotify(say))
 	if err == nil && !said.IsZero() {
-		s.log.InfoContext(ctx, "the store has answered")
+		s.log.InfoContext(ctx, "the store has answered: people are let in")
 	}
 	return err
 }

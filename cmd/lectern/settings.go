@@ -37,15 +37,13 @@ type settings struct {
 	TrustedProxies      string `placeholder:"LIST" help:"Networks from which X-Forwarded-For and -Proto are believed."`
 	SocketsPerPerson    string `default:"8" help:"Sockets that one person may have."`
 	SocketsPerAddress   string `default:"0" help:"Sockets that one address may have; 0: no limit, since a lecture hall is one address."`
+	AcceptRate          string `default:"0" help:"New sockets a second; the rest are told when to come. 0: no limit."`
 	CodeGuesses         string `default:"5,300" help:"Wrong join codes a minute: a person, an address."`
 	RoomsPerInstructor  string `default:"1" help:"Rooms that one instructor may have scheduled or open."`
 	Drain               string `default:"20s" help:"Time to leave after SIGTERM."`
 	Retention           string `default:"0" help:"How long closed rooms are kept, as 8760h; 0: for ever."`
 	LogFormat           string `placeholder:"FORMAT" help:"text or json; default: text on a terminal."`
 	LogLevel            string `default:"info" help:"debug, info, warn or error."`
-
-	// Of other versions: what it asks for would not be done.
-	AcceptRate string `hidden:""`
 }
 
 // The settings that are secret.
@@ -69,6 +67,8 @@ type config struct {
 	proxies           hub.Proxies
 
 	socketsPerPerson, socketsPerAddress, roomsPerInstructor int
+
+	acceptRate int // a second; 0: no limit
 	// codeGuesses are those of a person and of an address, a minute.
 	codeGuesses [2]int
 	drain       time.Duration
@@ -95,6 +95,7 @@ func (s *settings) check(e environment) (*config, error) {
 		socketsPerPerson:   r.number("sockets-per-person", s.SocketsPerPerson, 1),
 		socketsPerAddress:  r.number("sockets-per-address", s.SocketsPerAddress, 0),
 		roomsPerInstructor: r.number("rooms-per-instructor", s.RoomsPerInstructor, 1),
+		acceptRate:         r.number("accept-rate", s.AcceptRate, 0),
 		drain:              r.duration("drain", s.Drain),
 		retention:          r.retention("retention", s.Retention),
 		logFormat:          r.oneOf("log-format", s.LogFormat, "", "text", "json"),
@@ -114,7 +115,6 @@ func (s *settings) check(e environment) (*config, error) {
 		r.wrong("redis-url", "set", "a URL only beside LECTERN_POSTGRES_URL: an embedded store is one instance's")
 	}
 	c.guests = r.boolean("guests", cmp.Or(s.Guests, strconv.FormatBool(c.embedded())))
-	r.absent("accept-rate", s.AcceptRate, "accepts sockets as they come")
 	if c.instance == "" {
 		c.instance = room.InstanceID(strings.ToLower(room.NewToken()))
 	}
@@ -136,13 +136,6 @@ type reader struct{ errs []error }
 
 func (r *reader) wrong(flag, value, accepted string) {
 	r.errs = append(r.errs, fmt.Errorf("%s (--%s) is %q: accepted is %s", environmentName(flag), flag, value, accepted))
-}
-
-// absent refuses a setting that this version does not have.
-func (r *reader) absent(flag, value, does string) {
-	if value != "" {
-		r.wrong(flag, "set", "nothing: this version "+does)
-	}
 }
 
 func (r *reader) prefix(flag, text string) string {
