@@ -16,6 +16,7 @@ ARG COMMIT=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata \
       -ldflags "-s -w -X main.release=${VERSION} -X main.commit=${COMMIT}" \
       -o /out/lectern ./cmd/lectern
+
 # What the image has beside the binary: the authorities (for rediss://, TLS to
 # Postgres, a JWKS by https), a name for the user, and a folder that is the
 # user's, as a volume there will be.

@@ -33,7 +33,7 @@ test: ## install what the tests need, then run all of them; a skipped test is a 
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
-	@files=$$(gofmt -l cmd hub room store web/*.go web/build); [ -z "$$files" ] || { echo "gofmt would change: $$files"; exit 1; }
+	@files=$$(gofmt -l cmd deploy hub room store web/*.go web/build); [ -z "$$files" ] || { echo "gofmt would change: $$files"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
 

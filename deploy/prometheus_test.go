@@ -43,7 +43,7 @@ func (s *school) watch(t *testing.T) {
 	p := startPrometheus(t, program, a, b)
 	p.await(t, `sum(up) == 2`) // a rate takes a look before
 	s.lecture(t, a, b)
-	p.await(t, `count(count_over_time(lectern_passport_refusals_total[1m]) >= 2)`) // and of what is new, two after it
+	p.await(t, `count_over_time(lectern_commands_total{result="room_full"}[1m]) >= 2`) // and of what is new, two after it
 	t.Run("rules", p.rules)
 	t.Run("dashboard", p.dashboard)
 }
@@ -80,7 +80,8 @@ func skipWithout(t *testing.T, err error) {
 }
 
 // lecture has happen what the dashboard is about: a room at one instance,
-// watched there, to which people come at the other, and refusals.
+// watched there, to which people come at the other, and refusals, of which the
+// last is of somebody who finds no seat.
 func (s *school) lecture(t *testing.T, a, b *instance) {
 	t.Helper()
 	kim := s.pass(t, "kim", room.Instructor)
@@ -93,17 +94,17 @@ func (s *school) lecture(t *testing.T, a, b *instance) {
 	ask(t, desk, fmt.Sprintf(`{"id":1,"type":"watch","room_id":%q}`, opened.Room.ID), `"watching"`)
 	ann := connect(t, "ws://"+b.public, dialing{passport: s.pass(t, "ann", room.Student)})
 	ask(t, ann, fmt.Sprintf(`{"id":1,"type":"join","code":%q}`, opened.Room.Code), `"joined"`)
-	ask(t, desk, `{"id":2,"type":"ping"}`, `"ann"`) // heard of by way of Redis
+	ask(t, desk, `{"id":2,"type":"ping"}`, `"ann"`)                // heard of by way of Redis
+	fetch(t, http.MethodGet, "http://"+a.public+"/readyz", "", "") // as when it was started: a rate needs the one before
+	if status, body := fetch(t, http.MethodGet, "http://"+b.public+"/v1/me", "none of ours", ""); status != http.StatusUnauthorized {
+		t.Errorf("no passport: %d: %s", status, body)
+	}
 	attend := func(user room.UserID) int {
 		status, _ := fetch(t, http.MethodPost, "http://"+b.public+"/v1/attend", s.pass(t, user, room.Student), fmt.Sprintf(`{"code":%q}`, opened.Room.Code))
 		return status
 	}
 	if first, second := attend("ben"), attend("cid"); first != http.StatusCreated || second != http.StatusConflict {
 		t.Errorf("the last seat: %d, and one more: %d", first, second)
-	}
-	fetch(t, http.MethodGet, "http://"+a.public+"/readyz", "", "") // as when it was started: a rate needs the one before
-	if status, body := fetch(t, http.MethodGet, "http://"+b.public+"/v1/me", "none of ours", ""); status != http.StatusUnauthorized {
-		t.Errorf("no passport: %d: %s", status, body)
 	}
 }
 

@@ -75,8 +75,11 @@ func probed(listen string) (string, error) {
 	case port == "0":
 		return "", errors.New("an instance on port 0 has a free port, which nobody else knows: set LECTERN_OPS_LISTEN to the address that its log names")
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
+	switch host { // not localhost: a container may have nobody who knows that name
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
 	}
 	return net.JoinHostPort(host, port), nil
 }
