@@ -67,8 +67,8 @@ func TestCapacityUnderChaos(t *testing.T) {
 			t.Fatalf("again: %s=%d go test ./cmd/lectern -run %s", chaosSeed, seed, t.Name())
 		}
 	}
-	roomtest.Proved(t, "%d histories of %d requests, %d of unknown outcome: 0 illegal, 0 oversold; seeds %d to %d; %v",
-		o.histories, o.requests, o.unknown, first, seed-1, o.befell)
+	roomtest.Proved(t, "%d of %d histories, of %d requests, %d of unknown outcome: 0 illegal, 0 oversold; seeds %d to %d; %v",
+		o.histories, provenHistories, o.requests, o.unknown, first, seed-1, o.befell)
 }
 
 func newOrdeal(t *testing.T) *ordeal {

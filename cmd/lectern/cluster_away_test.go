@@ -43,15 +43,15 @@ func TestPostgresAway(t *testing.T) {
 		}
 	}
 	slow, after := latencyOf(refused), first.Sub(back)
-	if most := bound(t, refusedWithin); len(refused) == 0 || slow.Max > float64(most.Milliseconds()) {
+	if most := bound(t, refusedWithin, awayFor); len(refused) == 0 || slow.Max > float64(most.Milliseconds()) {
 		t.Errorf("%d refusals, one after %v ms", len(refused), slow.Max)
 	}
-	if after > bound(t, backWithin) {
+	if after > bound(t, backWithin, awayFor) {
 		t.Errorf("the first seat was given %v after Postgres was back", after)
 	}
 	c.checkLog(l.id)
 	if !t.Failed() {
 		roomtest.Proved(t, "Postgres away %v: %d sockets stayed, %d refusals after %v ms (may be %v), the first seat %v after it was back (may be %v), rosters right after %v",
-			awayFor, len(pupils)+len(watchers), len(refused), slow, bound(t, refusedWithin), after, bound(t, backWithin), right)
+			awayFor, len(pupils)+len(watchers), len(refused), slow, bound(t, refusedWithin, awayFor), after, bound(t, backWithin, awayFor), right)
 	}
 }

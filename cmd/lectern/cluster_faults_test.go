@@ -96,17 +96,22 @@ func (c *cluster) lasting(name string, l *lecture, watchers []*watcher, happens 
 // during has something last for a while.
 func during(d time.Duration) { <-time.After(d) }
 
-// joinsWithin is the p99 of a join while Redis fails.
-const joinsWithin = time.Second
+const (
+	// joinsWithin is the p99 of a join while Redis fails.
+	joinsWithin = time.Second
+	// redisFrozen is how long Redis says nothing, or is gone.
+	redisFrozen = 4 * time.Second
+)
 
 // bound is how long something may take: that where there is time for proofs,
-// and five times as long where a machine may be busy.
-func bound(t *testing.T, exact time.Duration) time.Duration {
+// and five times as long where a machine may be busy, but never so long that it
+// could have waited for the fault to be over.
+func bound(t *testing.T, exact, fault time.Duration) time.Duration {
 	t.Helper()
 	if roomtest.ProveFor(t) > 0 {
 		return exact
 	}
-	return 5 * exact
+	return min(5*exact, fault*3/4)
 }
 
 // TestRedisFails: whatever becomes of Redis, students join, nothing is lost,
@@ -115,7 +120,7 @@ func TestRedisFails(t *testing.T) {
 	c := newCluster(t, 1)
 	deaf := c.addDeaf()
 	l := c.instances[0].open("t", manySeats)
-	watchers, most := c.watch(l), bound(t, joinsWithin)
+	watchers, most := c.watch(l), bound(t, joinsWithin, redisFrozen)
 	var seen []string
 	for _, fault := range []struct {
 		name    string
@@ -166,11 +171,10 @@ func (c *cluster) cutSubscriptions() time.Time {
 // before.
 func (c *cluster) freezeRedis() time.Time {
 	c.t.Helper()
-	const frozenFor = 3 * time.Second
 	if err := c.redis.Pause(); err != nil {
 		c.t.Fatal(err)
 	}
-	thaw := time.After(frozenFor)
+	thaw := time.After(redisFrozen)
 	c.redisIs("away", 0)
 	<-thaw
 	if err := c.redis.Resume(); err != nil {
@@ -182,9 +186,8 @@ func (c *cluster) freezeRedis() time.Time {
 // killRedis has Redis go and come back empty.
 func (c *cluster) killRedis() time.Time {
 	c.t.Helper()
-	const goneFor = 2 * time.Second
 	c.redis.Kill()
-	again := time.After(goneFor)
+	again := time.After(redisFrozen)
 	c.redisIs("away", 0)
 	<-again
 	if err := c.redis.Restart(); err != nil {

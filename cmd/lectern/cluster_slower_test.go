@@ -53,12 +53,12 @@ func TestSlowerMachine(t *testing.T) {
 	saved := func(of func(asking) bool) latency { return latencyOf(waits(pupils, of)) }
 	others := saved(func(a asking) bool { return a.at != slower })
 	waited := saved(func(a asking) bool { return a.at == slower })
-	if most := bound(t, slowerWait); waited.Max > float64(most.Milliseconds()) {
+	if most := bound(t, slowerWait, slowerTime); waited.Max > float64(most.Milliseconds()) {
 		t.Errorf("with the slower instance someone waited %v ms", waited.Max)
 	}
 	_, version := c.truth(l.id)
 	if !t.Failed() {
 		roomtest.Proved(t, "three instances without Redis, one %v further from Postgres each way, %d versions of one room: there %v ms (may be %v), elsewhere %v ms",
-			slowerBy, version, waited, bound(t, slowerWait), others)
+			slowerBy, version, waited, bound(t, slowerWait, slowerTime), others)
 	}
 }

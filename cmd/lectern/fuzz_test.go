@@ -102,7 +102,7 @@ func (h hiding) secretIn(name string) bool {
 func checkConfig(t *testing.T, c *config) {
 	switch {
 	case len(c.instance) < 1 || len(c.instance) > 64,
-		c.socketsPerPerson < 1 || c.socketsPerAddress < 0 || c.roomsPerInstructor < 1 || c.codeGuesses[0] < 1 || c.codeGuesses[1] < 1,
+		c.socketsPerPerson < 1 || c.socketsPerAddress < 0 || c.acceptRate < 0 || c.roomsPerInstructor < 1 || c.codeGuesses[0] < 1 || c.codeGuesses[1] < 1,
 		c.postgres.Connections < 4,
 		c.drain < 0 || c.retention < 0 || c.retention > 0 && c.retention < leastRetention,
 		c.allow == nil || !strings.Contains(c.listen, ":"),

@@ -139,7 +139,7 @@ func proofs() []proof {
 			title: "a slow consumer",
 			cause: "a client in a busy room stops reading",
 			must:  "it is closed within 15 s, everyone else gets every frame, and memory stays bounded",
-			tests: []test{of("hub", "TestSlowReader", "TestSlowReaderOverTCP")},
+			tests: []test{of("hub", "TestSlowReader", "TestSlowReaderOverTCP", "TestOverflow")},
 		},
 		{
 			title: "raw frames",

@@ -34,7 +34,23 @@ func (r *report) verdict() string {
 	if failed := r.failed(); len(failed) > 0 {
 		return fmt.Sprintf("**%d of %d do not hold:** %s", len(failed), len(r.results), strings.Join(failed, ", "))
 	}
-	return fmt.Sprintf("all %d hold", len(r.results))
+	text := fmt.Sprintf("all %d hold", len(r.results))
+	if short := r.cutShort(); len(short) > 0 {
+		text += "; less often than they should there was time to try " + strings.Join(short, ", ")
+	}
+	return text
+}
+
+// cutShort are the tests that would have gone on for longer.
+func (r *report) cutShort() (names []string) {
+	for _, p := range r.results {
+		for _, o := range p.outcomes {
+			if o.cutShort {
+				names = append(names, o.names[0])
+			}
+		}
+	}
+	return names
 }
 
 // markdown is the report for people to read.
@@ -75,6 +91,11 @@ func (r *result) write(b *strings.Builder, number int) {
 		}
 	}
 	fmt.Fprintf(b, "\nTook %s.\n", brief(r.took()))
+	for _, o := range r.outcomes {
+		if o.cutShort {
+			fmt.Fprintf(b, "\n`%s` had %s; it takes %d min to try as often as it should.\n", o.names[0], brief(o.took), o.minutes)
+		}
+	}
 	for _, o := range r.outcomes {
 		if len(o.faults) > 0 {
 			fmt.Fprintf(b, "\n%s", o.failure())

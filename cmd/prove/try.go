@@ -12,17 +12,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // An outcome is what came of running a test.
 type outcome struct {
 	test
-	command string // that runs it again
-	took    time.Duration
-	proved  []line
-	faults  []string // why it proves nothing; none: it holds
-	output  string   // where there are faults: of what failed
+	command  string // that runs it again
+	took     time.Duration
+	cutShort bool // there was less time than it takes to try as often as it should
+	proved   []line
+	faults   []string // why it proves nothing; none: it holds
+	output   string   // where there are faults: of what failed
 }
 
 // A line is what a test says that it has proved.
@@ -61,9 +63,14 @@ func (t test) try(ctx context.Context, share time.Duration) outcome {
 		o.command = given + " " + o.command
 		cmd.Env = append(os.Environ(), given)
 	}
+	// With `go` ends what it has started, which would go on for ever.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	heard := newHearing()
 	o.judge(heard, heard.listen(cmd))
 	o.took = time.Since(began)
+	full := time.Duration(t.minutes) * time.Minute
+	o.cutShort = share < full && o.took >= share
 	return o
 }
 
@@ -130,8 +137,17 @@ func (h *hearing) read(out io.Reader) error {
 
 var (
 	provedLine = regexp.MustCompile(`(?m) proved: (.*)$`)
-	fuzzLine   = regexp.MustCompile(`(?m)^fuzz: elapsed: (\S+), (?:execs: (\d+) .*total: (\d+)|gathering baseline coverage: ((\d+))/)`)
+	fuzzLine   = regexp.MustCompile(`(?m)^fuzz: elapsed: (\S+), (?:execs: (\d+) .*total: (\d+)|gathering baseline coverage: (\d+)/)`)
 )
+
+// fuzzed says how much was tried, or how many of the known inputs there was
+// only time for.
+func fuzzed(elapsed, inputs, differing, known string) string {
+	if inputs == "" {
+		return fmt.Sprintf("only %s known inputs were tried again, in %s: 0 failed", known, elapsed)
+	}
+	return fmt.Sprintf("%s inputs in %s, of which %s differ in what they reach: 0 failed", inputs, elapsed, differing)
+}
 
 // judge says what was proved, or what is wrong.
 func (o *outcome) judge(h *hearing, err error) {
@@ -174,8 +190,8 @@ func onlyLate(text string) bool {
 func (o *outcome) say(name, text string) {
 	before := len(o.proved)
 	if all := fuzzLine.FindAllStringSubmatch(text, -1); len(all) > 0 {
-		last := all[len(all)-1] // or, where there was only time for what earlier runs found, of that
-		o.proved = append(o.proved, line{name, fmt.Sprintf("%s inputs in %s, of which %s differ in what they reach: 0 failed", last[2]+last[4], last[1], last[3]+last[5])})
+		last := all[len(all)-1]
+		o.proved = append(o.proved, line{name, fuzzed(last[1], last[2], last[3], last[4])})
 	}
 	for _, found := range provedLine.FindAllStringSubmatch(text, -1) {
 		o.proved = append(o.proved, line{name, found[1]})
