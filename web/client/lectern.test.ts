@@ -165,11 +165,10 @@ test("draining moves at the given moment, and leaves when the place is taken aga
   old!.answer("unwatch", golden("reply-unwatched"));
   await left;
   const asked = lectern.request("watch", { room_id });
-  const rotates = refusal(lectern.request("update", { room_id, new_code: true }));
   assert.ok(!old!.closed);
   world.wire.hello();
-  assert.equal((await rotates).code, "unavailable");
   assert.deepEqual(world.wire.sent.map(({ type }) => type), ["join", "watch"]);
+  old!.answer("watch", golden("error-unavailable"));
   world.wire.answer("watch", golden("reply-watching"));
   await asked;
   assert.ok(!old!.closed);
@@ -179,50 +178,200 @@ test("draining moves at the given moment, and leaves when the place is taken aga
   assert.deepEqual(seen, ["open"]);
 });
 
-for (const lose of ["next", "old"] as const) {
-  test(`a move during which the ${lose} socket is lost`, async () => {
-    const { world, lectern } = await seated();
-    const [old] = world.wires;
-    old!.say({ type: "draining", reconnect_after_ms: 1500 });
-    await world.pass(1500);
-    world.wire.hello();
-    (lose === "old" ? old! : world.wire).drop(1006);
-    assert.equal(old!.closed, lose === "next");
-    assert.equal(lectern.connection.name, lose === "old" ? "open" : "reconnecting");
-  });
+/** A client that was told to move, and dials. */
+async function moving(begin: typeof opened = seated) {
+  const { world, lectern } = await begin();
+  const old = world.wire;
+  old.say({ type: "draining", reconnect_after_ms: 1500 });
+  await world.pass(1500);
+  assert.equal(world.wires.length, 2);
+  return { world, lectern, old };
 }
 
-test("who has no place leaves when the new socket answers", async () => {
-  const { world } = await opened();
-  const [old] = world.wires;
-  old!.say({ type: "draining", reconnect_after_ms: 0 });
-  await world.pass(0);
-  assert.ok(!old!.closed);
-  world.wire.hello();
-  assert.ok(old!.closed);
+test("who loses a socket while moving stays where the other is", async () => {
+  for (const lose of ["next", "old"] as const) {
+    const { world, lectern, old } = await moving();
+    world.wire.hello();
+    (lose === "old" ? old : world.wire).drop(1006);
+    assert.deepEqual(world.wires.map(({ closed }) => closed), lose === "old" ? [true, false] : [false, true]);
+    await world.pass(500);
+    assert.equal(world.wires.length, lose === "old" ? 2 : 3);
+    assert.equal(lectern.connection.name, "open");
+    lectern.stop();
+  }
 });
 
-for (const [how, fail] of [["is refused", (world: FakeWorld) => world.wire.drop(1006)], ["hangs", () => undefined]] as const) {
-  test(`a move that ${how} is made up for when the server closes`, async () => {
-    const { world, lectern } = await seated();
-    const [old] = world.wires;
-    const at = () => lectern.connection.name;
-    old!.say({ type: "draining", reconnect_after_ms: 1500 });
-    await world.pass(1500);
-    fail(world);
-    await world.pass(1000);
-    assert.equal(at(), "open");
-    old!.drop(1012);
-    await redialed(world, lectern);
-    assert.equal(world.wires.length, 3);
-    if (how === "hangs") world.wires[1]!.hello(); // too late
-    assert.equal(at(), "connecting");
+test("who is told to move on before the place is taken again has two sockets at most", async () => {
+  const { world } = await moving();
+  const [, second] = world.wires;
+  second!.hello();
+  second!.say({ type: "draining", reconnect_after_ms: 100 });
+  await world.pass(100);
+  world.wire.hello();
+  assert.deepEqual(world.wires.map(({ closed }) => closed), [true, false, false]);
+  world.wire.answer("join", { ...golden<object>("reply-joined"), already: true });
+  await settled();
+  assert.deepEqual(world.wires.map(({ closed }) => closed), [true, true, false]);
+});
+
+test("who has no place leaves when the new socket has answered", async () => {
+  const { world, old } = await moving(opened);
+  world.wire.hello();
+  assert.ok(!old.closed);
+  world.wire.answer("ping", golden("reply-pong"));
+  await settled();
+  assert.ok(old.closed);
+});
+
+for (const [error, left] of [["unavailable", false], ["rate_limited", false], ["internal", false], ["room_closed", true]] as const) {
+  test(`a place that is not taken again while moving, ${error}: the old socket is ${left ? "left" : "kept"}`, async () => {
+    const { world, old } = await moving();
     world.wire.hello();
-    assert.equal(at(), "open");
-    lectern.stop();
-    assert.ok(world.wire.closed);
+    world.wire.answer("join", golden("error-" + error));
+    await settled();
+    assert.equal(old.closed, left);
+    if (left) return;
+    await world.pass(5_000);
+    assert.equal(world.wire.asked("join"), 2);
+    assert.ok(!old.closed);
+    world.wire.answer("join", { ...golden<object>("reply-joined"), already: true });
+    await settled();
+    assert.ok(old.closed);
   });
 }
+
+for (const begin of [opened, seated]) {
+  test(`answers on their way are still heard from the old socket, events are not: ${begin.name}`, async () => {
+    const { world, lectern, old } = await moving(begin);
+    const rotated = lectern.request("update", { room_id, new_code: true });
+    const admitted = lectern.request("admit", { room_id, all: true });
+    let counts = 0;
+    lectern.on("count", () => counts++);
+    old.say(golden("event-count"));
+    world.wire.hello();
+    old.say(golden("event-count"));
+    world.wire.say(golden("event-count"));
+    assert.equal(counts, 2);
+    old.answer("update", golden("reply-updated"));
+    assert.equal((await rotated).type, "updated");
+    if (begin === seated) world.wire.answer("join", { ...golden<object>("reply-joined"), already: true });
+    else world.wire.answer("ping", golden("reply-pong"));
+    await settled();
+    assert.ok(!old.closed);
+    old.answer("admit", golden("reply-admitted"));
+    assert.equal((await admitted).type, "admitted");
+    assert.ok(old.closed);
+    assert.deepEqual([world.wire.asked("update"), world.wire.asked("admit")], [0, 0]);
+  });
+}
+
+test("an answer that the old socket does not give before it is closed is not asked for twice", async () => {
+  const { world, lectern, old } = await moving();
+  const rotated = refusal(lectern.request("update", { room_id, new_code: true }));
+  world.wire.hello();
+  old.drop(1012);
+  assert.equal((await rotated).code, "unavailable");
+  assert.equal(world.wire.asked("update"), 0);
+});
+
+for (const [begin, later] of [[opened, 100], [seated, 1000]] as const) {
+  test(`who is told to come later elsewhere stays until then: ${begin.name}`, async () => {
+    const { world, lectern, old } = await moving(begin);
+    const seen: string[] = [];
+    lectern.on("connection", ({ name }) => seen.push(name));
+    const paced = world.wire;
+    paced.hello();
+    const asked = lectern.request("watch", { room_id });
+    paced.say({ type: "draining", reconnect_after_ms: later });
+    paced.drop(1013);
+    assert.ok(paced.closed && !old.closed);
+    old.answer("watch", golden("reply-watching"));
+    await asked;
+    let counts = 0;
+    lectern.on("count", () => counts++);
+    old.say(golden("event-count"));
+    assert.equal(counts, 1);
+    if (begin === seated) old.answer("join", { ...golden<object>("reply-joined"), already: true });
+    await world.pass(later - 1);
+    assert.equal(world.wires.length, 2);
+    await world.pass(1);
+    assert.equal(world.wires.length, 3);
+    world.wire.hello();
+    if (begin === seated) world.wire.answer("join", { ...golden<object>("reply-joined"), already: true });
+    else world.wire.answer("ping", golden("reply-pong"));
+    await settled();
+    assert.ok(old.closed);
+    await world.pass(5_000);
+    assert.equal(world.wires.length, 3);
+    assert.deepEqual(seen, ["open", "open"]);
+  });
+}
+
+test("who is told to come later elsewhere, and is closed before that, comes then", async () => {
+  const { world, lectern, old } = await moving();
+  world.wire.hello();
+  world.wire.say({ type: "draining", reconnect_after_ms: 3000 });
+  world.wire.drop(1013);
+  old.drop(1012);
+  assert.deepEqual(lectern.connection, { name: "reconnecting", at: world.now() + 3000 });
+});
+
+test("a move that is refused is tried again while the old socket lasts", async () => {
+  const { world, lectern, old } = await moving();
+  world.wire.drop(1006);
+  await world.pass(499);
+  assert.equal(world.wires.length, 2);
+  await world.pass(1);
+  assert.equal(world.wires.length, 3);
+  assert.equal(lectern.connection.name, "open");
+  world.wire.hello();
+  world.wire.answer("join", { ...golden<object>("reply-joined"), already: true });
+  await settled();
+  assert.ok(old.closed);
+});
+
+test("a move that is refused until the server closes is made up for", async () => {
+  const { world, lectern, old } = await moving();
+  world.wire.drop(1006);
+  old.drop(1012);
+  await redialed(world, lectern);
+  assert.equal(world.wires.length, 3);
+  world.wire.hello();
+  assert.equal(world.wire.asked("join"), 1);
+});
+
+for (const answers of [true, false]) {
+  test(`a move that takes longer than the old socket lasts, and ${answers ? "comes about" : "does not"}`, async () => {
+    const { world, lectern, old } = await moving();
+    await world.pass(2000);
+    const asked = lectern.request("watch", { room_id });
+    old.drop(1012);
+    assert.equal(lectern.connection.name, "connecting");
+    assert.deepEqual(world.wires.map(({ closed }) => closed), [true, false]);
+    await world.pass(9_999);
+    if (answers) {
+      world.wire.hello();
+      assert.deepEqual(world.wire.sent.map(({ type }) => type), ["join", "watch"]);
+      world.wire.answer("watch", golden("reply-watching"));
+      await asked;
+      await world.pass(1);
+      assert.equal(lectern.connection.name, "open");
+    } else {
+      void refusal(asked);
+      await world.pass(1);
+      assert.equal(lectern.connection.name, "reconnecting");
+      assert.ok(world.wire.closed);
+    }
+    lectern.stop();
+  });
+}
+
+test("a server that sends away for good is obeyed while moving", async () => {
+  const { world, lectern, old } = await moving();
+  old.drop(1008);
+  assert.deepEqual(lectern.connection, { name: "stopped", why: "misuse", code: 1008 });
+  assert.ok(world.wire.closed);
+});
 
 test("who leaves while moving is nowhere", async () => {
   const { world } = await seated();

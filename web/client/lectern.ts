@@ -46,7 +46,8 @@ interface Pending {
   id: number;
   type: keyof Requests;
   frame: string;
-  sent: boolean;
+  /** Where it was sent; what comes from elsewhere is no answer to it. */
+  on: Wire | null;
   repeatable: boolean;
   resolve(reply: unknown): void;
   reject(error: LecternError): void;
@@ -61,6 +62,8 @@ const steadyAfter = 5_000;
 /** Browsers hide WebSocket pings, and a dead connection otherwise looks like a quiet one. */
 const pingEvery = 20_000;
 const pingLimit = 10_000;
+/** Between two tries to move; the server gives two seconds for all of them. */
+const moveAgain = 500;
 /** From dial to hello. */
 const dialLimit = 10_000;
 /** Twice the time in which the server promises an answer, with a reconnect in between. */
@@ -94,10 +97,12 @@ export class Lectern {
   private passport: string | null;
   private passportRefused = false;
   private wire: Wire | null = null;
-  /** Where it moves to. */
+  /** Where it moves to, until the hello. */
   private next: Wire | null = null;
-  /** Where it came from: left when the place is taken again, so that nobody was away. */
+  /** Where it came from: left when the place is taken again, so that nobody was away, and no answer is to come there. */
   private old: Wire | null = null;
+  /** From the new socket's hello until the place is taken again there. */
+  private arriving = false;
   private turn = 0;
   private attempt = 0;
   private notBefore = 0;
@@ -149,7 +154,7 @@ export class Lectern {
         id,
         type,
         frame: JSON.stringify({ ...fields, id, type }),
-        sent: false,
+        on: null,
         repeatable: isRepeatable(type, fields),
         resolve: resolve as (reply: unknown) => void,
         reject: (error) => {
@@ -182,7 +187,11 @@ export class Lectern {
     const turn = ++this.turn;
     this.become(this.world.online() ? { name: "connecting" } : { name: "offline" });
     if (this.passportRefused && !(await this.refreshPassport(turn))) return;
-    this.use(this.reach());
+    this.wire = this.reach();
+    this.limitDial();
+  }
+
+  private limitDial(): void {
     this.later(dialLimit, () => {
       if (this.connection.name !== "open") this.lost(1006);
     });
@@ -192,13 +201,10 @@ export class Lectern {
     const protocols = ["lectern.v1"];
     if (this.passport) protocols.push("passport." + this.passport);
     if (this.options.roomPassport) protocols.push("room." + this.options.roomPassport);
-    return this.world.dial(this.options.url.replace(/^http/, "ws") + "/v1/socket", protocols);
-  }
-
-  private use(wire: Wire): void {
-    this.wire = wire;
-    wire.onmessage = (event) => this.receive(String(event.data));
-    wire.onclose = (event) => this.lost(event.code);
+    const wire = this.world.dial(this.options.url.replace(/^http/, "ws") + "/v1/socket", protocols);
+    wire.onmessage = (event) => this.receive(wire, String(event.data));
+    wire.onclose = (event) => this.closed(wire, event.code);
+    return wire;
   }
 
   /** Answers whether dial may go on. */
@@ -221,10 +227,12 @@ export class Lectern {
     return true;
   }
 
-  private receive(text: string): void {
+  private receive(wire: Wire, text: string): void {
     const message = JSON.parse(text) as { id?: number; type: string };
+    if (message.id !== undefined) return this.settle(wire, message.id, message);
+    if (wire === this.next) this.arrive();
+    if (wire !== this.wire) return;
     if (message.type === "hello") this.opened(message as Hello);
-    if (message.id !== undefined) return this.settle(message.id, message);
     if (message.type === "draining") this.drain((message as unknown as Events["draining"]).reconnect_after_ms);
     if (message.type === "you_were_removed" || message.type === "room_closed") {
       this.forgetRoom((message as unknown as { room_id: string }).room_id);
@@ -237,20 +245,19 @@ export class Lectern {
     this.clockOffset = Date.parse(hello.now) - this.world.now();
     this.become({ name: "open" });
     if (this.room) void this.rejoin(this.room);
-    else this.leaveOld();
-    for (const pending of this.pending.values()) {
-      if (!pending.sent) this.transmit(pending);
-    }
+    else if (this.old) void this.request("ping", {}).then(() => this.arrived(), () => undefined);
+    this.transmitAll();
     this.later(steadyAfter, () => (this.attempt = 0));
     this.later(pingEvery, () => this.pingOnAndOn());
     this.renewInTime(hello.expires_at);
   }
 
-  private settle(id: number, reply: { type: string }): void {
+  private settle(wire: Wire, id: number, reply: { type: string }): void {
     const pending = this.pending.get(id);
-    if (!pending) return;
+    if (pending?.on !== wire) return;
     this.pending.delete(id);
     pending.forget();
+    this.leaveOld();
     if (reply.type === "error") return pending.reject(new LecternError(reply as unknown as ErrorBody));
     if (reply.type === "joined" || reply.type === "waiting_for_seat") {
       this.room = (reply as Joined).room.id;
@@ -260,8 +267,14 @@ export class Lectern {
   }
 
   private transmit(pending: Pending): void {
-    pending.sent = true;
+    pending.on = this.wire;
     this.wire?.send(pending.frame);
+  }
+
+  private transmitAll(): void {
+    for (const pending of this.pending.values()) {
+      if (!pending.on) this.transmit(pending);
+    }
   }
 
   private async rejoin(room_id: string): Promise<void> {
@@ -269,11 +282,11 @@ export class Lectern {
     this.rejoining = true;
     try {
       this.emit("rejoined", await this.request("join", { room_id }));
+      this.arrived();
     } catch (error) {
       this.rejoinFailed(room_id, error as LecternError);
     } finally {
       this.rejoining = false;
-      this.leaveOld();
     }
   }
 
@@ -282,6 +295,7 @@ export class Lectern {
     if (!passing) {
       this.forgetRoom(room_id);
       this.emit("place_lost", error);
+      this.arrived();
     } else if (this.connection.name === "open") {
       this.later(error.body.retry_after_ms ?? 1_000, () => {
         if (this.room === room_id) void this.rejoin(room_id);
@@ -333,25 +347,62 @@ export class Lectern {
     this.later(ms, () => this.move());
   }
 
-  /** The socket goes on until the new one answers. Should that not come about, the server ends it soon. */
+  /** The socket goes on until the new one has answered. Should that not come about, the server ends it soon. */
   private move(): void {
-    const next = this.reach();
-    this.next = next;
-    next.onclose = () => (this.next = null);
-    next.onmessage = (event) => {
-      const old = this.wire;
-      this.wire = this.next = null;
-      this.detach();
-      if (old) old.onmessage = old.onclose = null;
-      this.old = old;
-      this.use(next);
-      this.receive(String(event.data));
-    };
+    this.next ??= this.reach();
+  }
+
+  private moveLater(): void {
+    this.later(Math.max(moveAgain, this.notBefore - this.world.now()), () => this.move());
+  }
+
+  /** The new socket said hello: only the answers that must not be asked for twice are still to come from the old one. */
+  private arrive(): void {
+    this.drop(this.old);
+    this.old = this.wire;
+    this.wire = this.next;
+    this.next = null;
+    this.arriving = true;
+    this.cancelTimers();
+    for (const pending of this.pending.values()) {
+      if (pending.repeatable) pending.on = null;
+    }
+  }
+
+  private arrived(): void {
+    this.arriving = false;
+    this.leaveOld();
   }
 
   private leaveOld(): void {
-    this.old?.close();
+    const { old } = this;
+    if (this.arriving || [...this.pending.values()].some(({ on }) => on && on === old)) return;
+    this.drop(old);
     this.old = null;
+  }
+
+  /** Where there are two sockets, the other one goes on. */
+  private closed(wire: Wire, code: number): void {
+    if (wire === this.old) {
+      this.old = null;
+    } else if (wire === this.next) {
+      this.next = null;
+      this.moveLater();
+    } else if (this.old) {
+      this.wire = this.old;
+      this.old = null;
+      this.moveLater();
+    } else if (this.next && !staysAway[code]) {
+      this.wire = this.next;
+      this.next = null;
+      this.cancelTimers();
+      this.become({ name: "connecting" });
+      this.limitDial();
+    } else {
+      return this.lost(code);
+    }
+    this.drop(wire);
+    if (this.connection.name === "open") this.transmitAll();
   }
 
   /** The network or the page came back: what the connection is worth is found out at once. */
@@ -403,20 +454,24 @@ export class Lectern {
     this.later(wait, () => void this.dial());
   }
 
-  /** Lets go of the socket without waiting for it: a dead one takes minutes to close. */
   private detach(): void {
-    for (const wire of [this.wire, this.next]) {
-      if (!wire) continue;
-      wire.onmessage = wire.onclose = null;
-      wire.close();
-    }
-    this.wire = this.next = null;
-    this.leaveOld();
-    for (const cancel of this.timers) cancel();
-    this.timers = [];
+    for (const wire of [this.wire, this.next, this.old]) this.drop(wire);
+    this.wire = this.next = this.old = null;
+    this.cancelTimers();
+  }
+
+  /**
+   * Lets go of a socket without waiting for it: a dead one takes minutes to
+   * close. What was asked there is to be asked again, where that may be.
+   */
+  private drop(wire: Wire | null): void {
+    if (!wire) return;
+    wire.onmessage = wire.onclose = null;
+    wire.close();
     for (const pending of [...this.pending.values()]) {
-      if (pending.sent && !pending.repeatable) this.giveUp(pending, "the connection was lost before the answer");
-      pending.sent = false;
+      if (pending.on !== wire) continue;
+      pending.on = null;
+      if (!pending.repeatable) this.giveUp(pending, "the connection was lost before the answer");
     }
   }
 
@@ -438,6 +493,11 @@ export class Lectern {
   /** Runs fn after ms, unless the connection is lost or replaced by then. */
   private later(ms: number, fn: () => void): void {
     this.timers.push(this.world.after(ms, fn));
+  }
+
+  private cancelTimers(): void {
+    for (const cancel of this.timers) cancel();
+    this.timers = [];
   }
 
   private become(connection: Connection): void {
