@@ -2,7 +2,11 @@
 # file system that it could write to, unless it keeps its store in /data.
 #
 #   docker build --build-arg VERSION=v1.2.3 --build-arg COMMIT="$(git rev-parse HEAD)" -t lectern .
-#   docker run --read-only -p 8080:8080 -v lectern:/data -e LECTERN_HOSTS=localhost lectern
+#   docker run --name lectern --read-only -p 127.0.0.1:8080:8080 -v lectern:/data -e LECTERN_HOSTS=localhost lectern
+#   docker exec lectern /lectern passport --user t1 --role instructor
+#
+# The second prints what goes behind http://localhost:8080/#passport= to sign an
+# instructor in: an instance that others may reach prints no such link by itself.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 # First what changes seldom, so that it stays in the cache.

@@ -109,7 +109,8 @@ func startNginx(t *testing.T, b *balancer) *process {
 	t.Helper()
 	text := b.configured(t, "balancer/nginx.conf", "server lectern3:8080 max_fails=2 fail_timeout=2s;")
 	text = replace(t, replace(t, text, "listen 8080;", "listen "+b.plain+";"), "/tmp/", b.folder+"/")
-	b.write(t, "tls.conf", "listen "+b.secret+" ssl; ssl_certificate lectern.crt; ssl_certificate_key lectern.pem;")
+	tls := replace(t, source(t, "balancer/tls.conf"), "listen 8443", "listen "+b.secret)
+	b.write(t, "tls.conf", replace(t, replace(t, tls, "tls/lectern.crt", "lectern.crt"), "tls/lectern.key", "lectern.pem"))
 	return begin(t, exec.Command(b.program, "-p", b.folder, "-e", "stderr", "-c", b.write(t, "nginx.conf", text), "-g", "daemon off;"))
 }
 

@@ -29,11 +29,11 @@ type doctorCommand struct {
 
 // Help says what the command comes to.
 func (doctorCommand) Help() string {
-	return `Looks at the settings, the keys, the store, Redis, the clock and the machine as an instance with this environment would find them, and says of each what is right (ok), what is good to know (note), and what has to be mended, and how (mend). It changes nothing, takes less than ten seconds, and may run beside a server. It ends with status 1 if something has to be mended.
+	return `Looks at the settings, the keys, the store, Redis, the clock and the machine as an instance with this environment would find them, and says of each what is right (ok), what is good to know (note), and what has to be mended, and how (mend). It changes nothing that an instance sees, takes less than ten seconds, and may run beside a server. It ends with status 1 if something has to be mended.
 
 Example:
 
-  set -a; . ./lectern.env; lectern doctor`
+  (set -a; . /etc/lectern/lectern.env; lectern doctor)`
 }
 
 // errUnfit is why doctor ends with exit status 1: its lines say more.

@@ -20,7 +20,7 @@ const (
 )
 
 // askTakesAtMost is how long whoever has an address may take to say who it is.
-const askTakesAtMost = time.Second
+const askTakesAtMost = 3 * time.Second
 
 // lookAtListeners tries to listen as serve would.
 func (d *doctor) lookAtListeners(ctx context.Context, c *chart) {
@@ -75,12 +75,12 @@ func (d *doctor) lookAtTaken(ctx context.Context, c *chart, setting, address str
 func runningAt(ctx context.Context, address string) string {
 	ctx, cancel := context.WithTimeout(ctx, askTakesAtMost)
 	defer cancel()
-	host, port, err := net.SplitHostPort(address)
-	if at, parseErr := netip.ParseAddr(host); host == "" || parseErr == nil && at.IsUnspecified() {
-		host = "localhost"
+	near, err := probed(address)
+	if err != nil {
+		return ""
 	}
-	request, requestErr := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
-	if err != nil || requestErr != nil {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+near+"/healthz", nil)
+	if err != nil {
 		return ""
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

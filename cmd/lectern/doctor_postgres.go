@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// farPostgres is a round trip that each join waits for several times; in
-	// one place it takes less than 1 ms.
+	// farPostgres is a round trip that each join waits for; in one place it
+	// takes less than 1 ms.
 	farPostgres = 10 * time.Millisecond
 	// silentFor is after how much silence an instance counts as dead.
 	silentFor = 10 * time.Second
@@ -56,7 +56,7 @@ func (d *doctor) lookAtPostgres(ctx context.Context, c *chart) {
 func lookAtWay(c *chart, s store.PostgresState) {
 	about := fmt.Sprintf("%s, PostgreSQL %s, as %s, round trip %s", s.Name, s.Version, s.Role, s.RoundTrip.Round(10*time.Microsecond))
 	if s.RoundTrip > farPostgres {
-		c.note("Put it near the instances: a join waits for two of these", "%s", about)
+		c.note("Put it near the instances: each join waits for one of these", "%s", about)
 	} else {
 		c.ok("%s", about)
 	}

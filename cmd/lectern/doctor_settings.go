@@ -97,12 +97,13 @@ const typo = 2
 // readableByAll is the mode of files that anyone on the machine may read.
 const readableByAll = 0o004
 
-// lookAtSecretFile looks at who may read a secret. Kubernetes gives such files
-// to everyone in the container, where nobody else is.
+// lookAtSecretFile looks at who may read a secret. In a container nobody else
+// is: Kubernetes gives such files to everyone there, and so does Compose, which
+// mounts a file as it is, for whichever user the container has.
 func (d *doctor) lookAtSecretFile(c *chart, name string) {
 	file := d.environ.values[name]
 	info, err := os.Stat(file)
-	if file == "" || err != nil || info.Mode()&readableByAll == 0 || d.inKubernetes() {
+	if file == "" || err != nil || info.Mode()&readableByAll == 0 || d.inKubernetes() || inContainer() {
 		return
 	}
 	c.note("chmod 600 "+file+", and give it to the server's user", "%s: anyone on this machine may read %s", name, file)
@@ -111,6 +112,23 @@ func (d *doctor) lookAtSecretFile(c *chart, name string) {
 // inKubernetes tells whether this is a container there, which is told of its
 // API so.
 func (d *doctor) inKubernetes() bool { return d.environ.inKubernetes() }
+
+// refusesBrowsers tells whether pages are refused under the names that the
+// settings have. Those of an embedded store may call under loopback's names
+// without being named, as those of a container do whose port is published.
+func (d *doctor) refusesBrowsers() bool {
+	switch {
+	case d.embedded() && isLoopback(d.listen):
+		return false
+	case d.settings.Hosts == "":
+		return true
+	case d.settings.Origins != "":
+		return false
+	}
+	return slices.ContainsFunc(list(d.settings.Hosts), func(host string) bool {
+		return d.allow.Allows(&url.URL{Scheme: "http", Host: host}) != nil
+	})
+}
 
 // lookAtNames looks at who may call, and whether people who are sent there by
 // links are among them.
@@ -124,9 +142,8 @@ func (d *doctor) lookAtNames(_ context.Context, c *chart) {
 		host, origin = public.Host, d.publicURL
 	}
 	how := "Set LECTERN_HOSTS=" + host + " and LECTERN_ORIGINS=" + origin
-	named := d.settings.Hosts != "" && d.settings.Origins != ""
 	switch {
-	case !named && (!d.embedded() || !isLoopback(d.listen)):
+	case d.refusesBrowsers():
 		c.mend(how, "browsers are refused: LECTERN_HOSTS and LECTERN_ORIGINS do not say by which names they call this server")
 		return
 	case d.publicURL == "" && d.embedded() && isLoopback(d.listen):

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -146,6 +144,13 @@ func TestDoctorEmbedded(t *testing.T) {
 		"open to the network": {
 			environ: []string{"LECTERN_LISTEN=:0", "LECTERN_OPS_LISTEN=:0", "LECTERN_HOSTS=lectern.example", "LECTERN_ORIGINS=https://lectern.example", "LECTERN_DATA=" + none},
 			lines:   []string{"note names: LECTERN_PUBLIC_URL", "note listeners: reads metrics and profiles", "note proxies: is empty"},
+		},
+		"a container's port on this machine": {
+			environ: []string{"LECTERN_LISTEN=0.0.0.0:0", "LECTERN_HOSTS=localhost", "LECTERN_DATA=" + none}, lines: []string{"note names: LECTERN_PUBLIC_URL"},
+		},
+		"a name whose pages may not call": {
+			environ: []string{"LECTERN_LISTEN=0.0.0.0:0", "LECTERN_HOSTS=localhost,lectern.example", "LECTERN_DATA=" + none},
+			lines:   []string{"mend names: browsers are refused…LECTERN_ORIGINS="}, unfit: true,
 		},
 		"link to a name that is refused": {
 			environ: []string{"LECTERN_PUBLIC_URL=https://rooms.example", "LECTERN_HOSTS=rooms.example", "LECTERN_ORIGINS=https://lectern.example", "LECTERN_DATA=" + none},
@@ -338,30 +343,6 @@ func connect(t *testing.T, address string) *pgx.Conn {
 	}
 	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
 	return conn
-}
-
-// TestDoctorClock: a clock that is wrong is told from the database's, by a
-// process that ends with status 1.
-func TestDoctorClock(t *testing.T) {
-	t.Parallel()
-	if !clocksCanBeWrong {
-		t.Skip("no clock can be wrong here")
-	}
-	s := newSharing(t)
-	for ahead, want := range map[time.Duration]string{time.Hour: "mend postgres: passports run out at the wrong time", -5 * time.Second: "note postgres: clock is +"} {
-		var stdout bytes.Buffer
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "doctor")
-		cmd.Env = append(os.Environ(), append(s.environ, beProgram+"=1", "LECTERN_HOSTS=a", "LECTERN_ORIGINS=https://a")...)
-		cmd.Stdout = &stdout
-		if err := startAhead(cmd, ahead); err != nil {
-			t.Fatal(err)
-		}
-		err := cmd.Wait()
-		var exit *exec.ExitError
-		if failed := errors.As(err, &exit) && exit.ExitCode() == 1; failed != (ahead > time.Minute) || !hasLine(stdout.String(), want) {
-			t.Errorf("%s ahead: %v, want %q:\n%s", ahead, err, want, stdout.String())
-		}
-	}
 }
 
 // TestKeysAreTold: by their names alone.

@@ -20,6 +20,7 @@ const examples = `Examples
   LECTERN_REDIS_URL=redis://:PASSWORD@redis.example
   LECTERN_HOSTS=lectern.example
   LECTERN_ORIGINS=https://lectern.example
+  LECTERN_PUBLIC_URL=https://lectern.example
   LECTERN_TRUSTED_PROXIES=10.0.0.0/8
   LECTERN_LISTEN=:8080
   .
@@ -92,7 +93,8 @@ func (migrateCommand) Help() string {
 
 Example:
 
-  LECTERN_POSTGRES_URL=postgres://owner@db.example/lectern lectern migrate --check`
+  LECTERN_POSTGRES_URL=postgres://owner@db.example/lectern lectern migrate --check
+  LECTERN_POSTGRES_URL=postgres://owner@db.example/lectern lectern migrate`
 }
 
 // Help has an example.
@@ -107,7 +109,7 @@ Examples:
 
 // Help has an example.
 func (keysCommand) Help() string {
-	return `All instances on one Postgres have the same keys. To change one, put the new one before the old, wait for as long as passports are valid, and take the old one out.
+	return `All instances on one Postgres have the same keys. The first signs, all verify. To change one, give the new one to all instances after the old; then, on all, put it first; wait for as long as passports are valid; then take the old one out. An instance that did not know the new one would refuse what the others sign with it.
 
 Example:
 
