@@ -27,6 +27,8 @@ type crowd struct {
 	in        map[room.UserID]time.Duration // and came in
 	admitted  []time.Duration
 	told      int
+	nobody    []time.Duration // when someone comes who does not come back, in order
+	were      int             // of them so far
 }
 
 func newCrowd(t *testing.T, rate, instances int) *crowd {
@@ -51,10 +53,18 @@ func (c *crowd) come(at time.Duration, prefix string, people int) {
 func (c *crowd) pass(most time.Duration) time.Duration {
 	c.t.Helper()
 	for now := time.Duration(0); now <= most; now += time.Millisecond {
+		if now%sweepEvery == 0 {
+			for _, a := range c.instances {
+				a.sweep(c.began.Add(now))
+			}
+		}
 		for _, user := range c.comes[now] {
 			c.knock(user, now)
 		}
 		delete(c.comes, now)
+		for ; c.were < len(c.nobody) && c.nobody[c.were] == now; c.were++ {
+			c.instances[0].enter(room.UserID(fmt.Sprint("nobody", c.were)), c.began.Add(now))
+		}
 		if len(c.in) == len(c.first) {
 			return now
 		}
@@ -72,7 +82,7 @@ func (c *crowd) knock(user room.UserID, now time.Duration) {
 		return
 	}
 	c.told++
-	longest := time.Duration(len(c.first)/c.rate+2) * time.Second
+	longest := min(mostTold+time.Millisecond, time.Duration((len(c.first)+len(c.nobody))/c.rate+2)*time.Second)
 	if wait < 0 || wait > longest || wait%time.Millisecond != 0 {
 		c.t.Errorf("told to come after %v", wait)
 	}
@@ -104,8 +114,12 @@ func TestAdmission(t *testing.T) {
 	if took < 8900*time.Millisecond || took > 9300*time.Millisecond || c.told != 450 {
 		t.Errorf("500 people are in after %v and were told %d times", took, c.told)
 	}
-	if c.come(0, "again", 50); c.instances[0].enter("late", c.began.Add(took+time.Second)) != 0 {
-		t.Error("a second later nobody has a place")
+	later := c.began.Add(took + time.Second)
+	for n := range 51 {
+		wait := c.instances[0].enter(room.UserID(fmt.Sprint("later", n)), later)
+		if paced := n == 50; paced != (wait > 0) {
+			t.Errorf("a second later number %d was told %v", n, wait)
+		}
 	}
 }
 
@@ -137,6 +151,93 @@ func TestAdmissionElsewhere(t *testing.T) {
 		t.Errorf("1,500 people on three instances are in after %v", took)
 	}
 	c.inPace()
+}
+
+// TestAdmissionOfNobody: turns for which nobody comes, however many there are,
+// keep nobody waiting for long: neither while more are taken, nor afterwards.
+func TestAdmissionOfNobody(t *testing.T) {
+	const rate, flood, lasting, after = 80, 200, 2 * time.Minute, 40 * time.Second
+	c := newCrowd(t, rate, 1)
+	for now := time.Duration(0); now < lasting+after; now += 100 * time.Millisecond {
+		c.come(now+rand.N(100*time.Millisecond).Truncate(time.Millisecond), fmt.Sprint("s", now, "-"), 1)
+	}
+	worst := map[bool]time.Duration{} // after the flood is forgotten, and before
+	for now, taken := time.Duration(0), 0; now < lasting; now += time.Millisecond {
+		for ; taken < int(now.Seconds()*flood); taken++ {
+			c.nobody = append(c.nobody, now)
+		}
+	}
+	c.pass(10 * time.Minute)
+	for user, in := range c.in {
+		forgotten := c.first[user] >= lasting+mostTold+turnKept
+		worst[forgotten] = max(worst[forgotten], in-c.first[user])
+	}
+	t.Logf("waits of up to %v, and %v afterwards", worst[false], worst[true])
+	if worst[false] > mostTold+turnKept+2*comeSooner || worst[true] > time.Second {
+		t.Errorf("waits of up to %v, and %v afterwards", worst[false], worst[true])
+	}
+}
+
+// TestAdmissionIsFull: who has a turn keeps it while others want more turns than
+// are noted.
+func TestAdmissionIsFull(t *testing.T) {
+	a, now := newAdmission(1), time.Now()
+	a.enter("first", now)
+	wait := a.enter("ann", now)
+	for n := range metered + 1000 {
+		a.enter(room.UserID(fmt.Sprint("s", n)), now)
+	}
+	if got := a.enter("ann", now); wait == 0 || got == 0 || got > 2*time.Second+time.Millisecond {
+		t.Errorf("who was told %v is told %v", wait, got)
+	}
+	if len(a.turns) > metered || len(a.line) > metered {
+		t.Errorf("%d turns are noted, %d in line", len(a.turns), len(a.line))
+	}
+}
+
+// TestAdmissionOfTabs: whose turn has come is let in with another tab too, but
+// not with as many as there may be.
+func TestAdmissionOfTabs(t *testing.T) {
+	const rate = 10
+	a, now := newAdmission(rate), time.Now()
+	for n := range 20 * rate {
+		a.enter(room.UserID(fmt.Sprint("s", n)), now)
+	}
+	now = now.Add(5 * time.Second)
+	for n := range rate / 2 {
+		a.enter(room.UserID(fmt.Sprint("s", rate+n)), now)
+	}
+	in := 0
+	for range 2 * turnSockets {
+		if a.enter("s20", now) == 0 {
+			in++
+		}
+	}
+	if wait := a.enter("s21", now); in != turnSockets || wait > 0 {
+		t.Errorf("%d tabs came in, and the next person was told %v", in, wait)
+	}
+}
+
+// TestAdmissionOfTheLate: who finds no share left, since many come late for their
+// turns at once, has another soon, and puts nobody off by asking again.
+func TestAdmissionOfTheLate(t *testing.T) {
+	const rate = 10
+	a, now := newAdmission(rate), time.Now()
+	for n := range 10 * rate {
+		a.enter(room.UserID(fmt.Sprint("s", n)), now)
+	}
+	now = now.Add(5 * time.Second)
+	for n := range 2 * rate {
+		for range 100 {
+			wait := a.enter(room.UserID(fmt.Sprint("s", rate+n)), now)
+			if n < rate && wait == 0 {
+				break
+			}
+			if most := time.Duration(n-rate+2)*a.share + time.Millisecond; n < rate || wait == 0 || wait > most {
+				t.Fatalf("number %d is told %v", n, wait)
+			}
+		}
+	}
 }
 
 // TestAdmissionIsNotHurried: who comes again and again before the turn keeps

@@ -32,7 +32,8 @@ type class struct {
 	reg   *room.Registrar
 	keys  *room.Keyring
 	pipes *pipeListener
-	drain func() // has the hub go away, and waits until it has
+	drain func()        // has the hub go away, and waits until it has
+	gone  chan struct{} // closed once it has
 }
 
 // inClass runs a test in a class of its own.
@@ -62,10 +63,13 @@ func (c *class) besideOn(bus room.Bus) *class {
 	return begin(c.t, config)
 }
 
-func begin(t *testing.T, config Config) *class {
+func begin(t *testing.T, config Config) *class { return beginFor(t, config, 20*time.Second) }
+
+// beginFor begins an instance that has so much time to leave.
+func beginFor(t *testing.T, config Config, drain time.Duration) *class {
 	c := &class{
 		t: t, reg: config.Registrar, keys: config.Keys, hub: New(config),
-		pipes: &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})},
+		pipes: &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}, gone: make(chan struct{}),
 	}
 	c.reg.Listener = c.hub
 	if err := c.reg.Recover(t.Context()); err != nil {
@@ -77,7 +81,10 @@ func begin(t *testing.T, config Config) *class {
 	serving, stopServing := context.WithCancel(context.Background())
 	server := &http.Server{Handler: c.hub.Handler()}
 	registrar.Go(func() { c.reg.Run(deciding) })
-	instance.Go(func() { c.hub.Run(serving, 20*time.Second) })
+	instance.Go(func() {
+		c.hub.Run(serving, drain)
+		close(c.gone)
+	})
 	instance.Go(func() { server.Serve(c.pipes) })
 	c.drain = sync.OnceFunc(func() {
 		stopServing()

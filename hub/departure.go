@@ -4,7 +4,8 @@ import "time"
 
 const (
 	// moveEvery makes of a whole instance's people a thousand joins a second
-	// elsewhere, which is no storm.
+	// elsewhere, which is no storm. Where new sockets are paced it is their pace:
+	// the others have the same one.
 	moveEvery = time.Millisecond
 	// leastSpread keeps even a few from coming back all at once.
 	leastSpread = time.Second
@@ -25,16 +26,18 @@ type departure struct {
 	end     time.Time // when whoever is still there is closed
 }
 
-// spreadOf returns the time between the first moment and the last. Of the time
-// to leave, three fifths at most are for the moments and a tenth for those who
-// are late; after four fifths they are cut, and the rest is for the HTTP answers
-// on their way and the store.
-func spreadOf(sockets int, drain time.Duration) time.Duration {
-	return min(max(leastSpread, time.Duration(sockets)*moveEvery), drain*3/5)
+// spreadOf returns the time between the first moment and the last of so many
+// sockets, of which one goes every so often. Of the time to leave, three fifths
+// at most are for the moments and a tenth for those who are late; after four
+// fifths they are cut, a tenth later those are left behind that still wait for
+// the store, and the rest is for the HTTP answers on their way and the store.
+func spreadOf(sockets int, every, drain time.Duration) time.Duration {
+	return min(max(leastSpread, time.Duration(sockets)*every), drain*3/5)
 }
 
 func graceOf(drain time.Duration) time.Duration    { return min(mostGrace, drain/10) }
 func patienceOf(drain time.Duration) time.Duration { return drain * 4 / 5 }
+func mostOf(drain time.Duration) time.Duration     { return drain * 9 / 10 }
 
 // depart tells every socket when to come back, elsewhere or later, and closes
 // gone when the last one has left.
@@ -43,7 +46,7 @@ func (h *Hub) depart(drain time.Duration, gone chan struct{}) *departure {
 	h.mu.Lock()
 	h.draining = true
 	all := h.everyone()
-	spread := spreadOf(len(all), drain)
+	spread := spreadOf(len(all), max(moveEvery, h.admission.share), drain)
 	h.leaveBy = now.Add(spread)
 	h.mu.Unlock()
 	h.Log.Info("draining", "sockets", len(all), "spread", spread)

@@ -2,13 +2,19 @@ package hub
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -95,20 +101,107 @@ func (c *class) refusesSockets() {
 func TestDrainInTime(t *testing.T) {
 	for _, drain := range []time.Duration{0, 100 * time.Millisecond, time.Second, 5 * time.Second, 20 * time.Second, time.Minute} {
 		for _, sockets := range []int{0, 1, 2, 2000, 20_000, 1_000_000} {
-			if end := spreadOf(sockets, drain) + graceOf(drain); end > patienceOf(drain) || patienceOf(drain) > drain*4/5 {
-				t.Errorf("%d sockets are closed within %v, cut after %v, of %v", sockets, end, patienceOf(drain), drain)
+			if end := spreadOf(sockets, moveEvery, drain) + graceOf(drain); end > patienceOf(drain) || patienceOf(drain) > mostOf(drain) || mostOf(drain) > drain {
+				t.Errorf("%d sockets are closed within %v, cut after %v, left after %v, of %v", sockets, end, patienceOf(drain), mostOf(drain), drain)
 			}
 		}
 	}
 	for _, test := range []struct {
-		sockets       int
-		drain, spread time.Duration
+		sockets              int
+		every, drain, spread time.Duration
 	}{
-		{1, 20 * time.Second, time.Second}, {2000, 20 * time.Second, 2 * time.Second}, {20_000, time.Minute, 20 * time.Second},
-		{20_000, 20 * time.Second, 12 * time.Second}, {2000, time.Second, 600 * time.Millisecond},
+		{1, moveEvery, 20 * time.Second, time.Second}, {2000, moveEvery, 20 * time.Second, 2 * time.Second},
+		{20_000, moveEvery, time.Minute, 20 * time.Second}, {20_000, moveEvery, 20 * time.Second, 12 * time.Second},
+		{2000, moveEvery, time.Second, 600 * time.Millisecond}, {2000, 10 * time.Millisecond, time.Minute, 20 * time.Second},
+		{2000, 10 * time.Millisecond, 20 * time.Second, 12 * time.Second},
 	} {
-		if got := spreadOf(test.sockets, test.drain); got != test.spread {
+		if got := spreadOf(test.sockets, test.every, test.drain); got != test.spread {
 			t.Errorf("%d sockets within %v: spread over %v, want %v", test.sockets, test.drain, got, test.spread)
 		}
+	}
+}
+
+// TestDrainInTurn: where new sockets are paced, people are told to go at a pace
+// at which another instance lets them in: it sends none of them away.
+func TestDrainInTurn(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		const rate, people = 50, 200
+		config, sqlite := newConfig(t, folder, prometheus.NewRegistry())
+		t.Cleanup(func() { sqlite.Close() })
+		config.Limits.AcceptRate = rate
+		c := begin(t, config)
+		other := c.beside()
+		var sockets []*client
+		for n := range people {
+			sockets = append(sockets, c.student(room.UserID(fmt.Sprint("s", n))))
+			time.Sleep(time.Second / rate)
+		}
+		go c.drain()
+		var moving sync.WaitGroup
+		for n, s := range sockets {
+			moving.Go(func() {
+				time.Sleep(time.Duration(s.until("draining")["reconnect_after_ms"].(float64)) * time.Millisecond)
+				moved := other.student(room.UserID(fmt.Sprint("s", n)))
+				moved.expect(message{"type": "ping"}, message{"type": "pong"})
+			})
+		}
+		moving.Wait()
+	})
+}
+
+// A hangingStore answers no question about a room any more, once it hangs.
+type hangingStore struct {
+	room.Store
+	hangs atomic.Bool
+}
+
+func (s *hangingStore) Load(ctx context.Context, id room.ID, since time.Time) (*room.Room, []room.Entry, error) {
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return nil, nil, ctx.Err()
+	}
+	return s.Store.Load(ctx, id, since)
+}
+
+// TestDrainIsShort: neither who answers nothing keeps an instance from leaving
+// in time, nor who asked what the store does not answer.
+func TestDrainIsShort(t *testing.T) {
+	const drain = time.Second
+	for name, test := range map[string]struct {
+		asks bool
+		most time.Duration
+	}{
+		"answers nothing": {false, patienceOf(drain)},
+		"the store hangs": {true, mostOf(drain)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				config, sqlite := newConfig(t, folder, prometheus.NewRegistry())
+				t.Cleanup(func() { sqlite.Close() })
+				store := &hangingStore{Store: config.Registrar.Store}
+				config.Registrar.Store = store
+				c := beginFor(t, config, drain)
+				if test.asks {
+					s := c.student("ann")
+					store.hangs.Store(true)
+					s.send(`{"id":1,"type":"watch","room_id":"` + string(room.NewID(time.Now())) + `"}`)
+				} else {
+					c.handshake("ann", room.Student)
+				}
+				synctest.Wait()
+				began := time.Now()
+				go c.drain()
+				<-c.gone
+				if took := time.Since(began); took > test.most {
+					t.Errorf("it took %v to leave, of %v", took, drain)
+				}
+				c.hub.sockets.Wait() // who was left behind ends too
+				if took := time.Since(began); took > requestTakesAtMost {
+					t.Errorf("it took %v until all had ended", took)
+				}
+			})
+		})
 	}
 }

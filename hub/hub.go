@@ -88,26 +88,30 @@ func New(c Config) *Hub {
 
 // Run looks after the sockets until ctx is done. Then it tells each when to go,
 // closes those that do not, and waits until all are gone, which leaves some of
-// the time to leave, drain, to whoever ends afterwards.
+// the time to leave, drain, to whoever ends afterwards. It leaves behind those
+// whose requests the store does not answer by then: they end when it has, or
+// when its time is over.
 func (h *Hub) Run(ctx context.Context, drain time.Duration) error {
 	flushing, stopFlushing := context.WithCancel(context.WithoutCancel(ctx))
-	var flusher sync.WaitGroup
-	flusher.Go(func() { h.flush.run(flushing) })
-	defer flusher.Wait()
 	defer stopFlushing()
+	flushed := make(chan struct{})
+	go func() {
+		h.flush.run(flushing)
+		close(flushed)
+	}()
 
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	gone := make(chan struct{})
 	var leaving *departure
-	var leave, deadline <-chan time.Time
+	var leave, deadline, end <-chan time.Time
 	done := ctx.Done()
 	for {
 		select {
 		case now := <-sweep.C:
 			h.sweep(now)
 		case <-done:
-			done, deadline = nil, time.After(patienceOf(drain))
+			done, deadline, end = nil, time.After(patienceOf(drain)), time.After(mostOf(drain))
 			leaving = h.depart(drain, gone)
 			each := time.NewTicker(departEvery)
 			defer each.Stop()
@@ -119,7 +123,12 @@ func (h *Hub) Run(ctx context.Context, drain time.Duration) error {
 		case <-deadline:
 			h.Log.Warn("sockets that would not go were cut", "sockets", h.cut())
 			deadline = nil
+		case <-end:
+			h.Log.Warn("requests that the store did not answer in time were left behind", "drain", drain)
+			return nil
 		case <-gone:
+			stopFlushing()
+			<-flushed
 			return nil
 		}
 	}

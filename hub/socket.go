@@ -307,7 +307,9 @@ func in(err error, id room.ID) error {
 	return err
 }
 
-// watch answers with the roster, or with what has changed since a version.
+// watch answers with the roster, or with what has changed since a version. Where
+// that is ahead of this instance it looks up what is missing, once, or twice if
+// the first was another watcher's look.
 func (s *socket) watch(q *request) error {
 	id, err := q.roomID()
 	if err != nil {
@@ -319,7 +321,7 @@ func (s *socket) watch(q *request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTakesAtMost)
 	defer cancel()
 	caller := s.caller()
-	for first := true; ; first = false {
+	for looks := 2; ; looks-- {
 		var refused error
 		behind := false
 		err = s.hub.view(ctx, id, func(h *hall, v room.View) {
@@ -328,7 +330,7 @@ func (s *socket) watch(q *request) error {
 				refused = room.ErrClosed
 			case !v.MayWatch(caller):
 				refused = room.ErrNotWatching
-			case first && q.Since != nil && *q.Since > v.Version:
+			case looks > 0 && q.Since != nil && *q.Since > v.Version:
 				behind = true
 			default:
 				h.watch(s, q, v)
@@ -337,8 +339,8 @@ func (s *socket) watch(q *request) error {
 		if err = errors.Join(err, refused); err != nil || !behind {
 			return in(err, id)
 		}
-		if err = s.hub.reach(id, *q.Since); err != nil {
-			return err
+		if s.hub.reach(id) {
+			looks = 1
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ type countingStore struct {
 	room.Store
 	mu    sync.Mutex
 	asked map[string]int
+	away  atomic.Bool // no log is read
 }
 
 func (s *countingStore) count(what string) {
@@ -37,6 +39,11 @@ func (s *countingStore) Load(ctx context.Context, id room.ID, since time.Time) (
 
 func (s *countingStore) Entries(ctx context.Context, id room.ID, after int64, limit int) ([]room.Entry, error) {
 	s.count("entries")
+	time.Sleep(5 * time.Millisecond) // so that all ask meanwhile
+	if s.away.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	return s.Store.Entries(ctx, id, after, limit)
 }
 
@@ -119,6 +126,55 @@ func TestWatchAheadOfTheRoom(t *testing.T) {
 		got = moved.expect(message{"type": "watch", "room_id": id, "since": version + 1000}, message{"type": "watching", "version": int(version)})
 		if roster, _ := got["roster"].([]any); len(roster) != 3 {
 			t.Errorf("who made a version up is told %v", got)
+		}
+	})
+}
+
+// TestWatchersAheadAskTogether: however many watchers come from elsewhere at
+// once, and whatever they saw there or made up, the store is asked twice at most,
+// and who is ahead is told what the store has. Where it does not answer, all are
+// told soon what is known here.
+func TestWatchersAheadAskTogether(t *testing.T) {
+	inClass(t, func(t *testing.T, c *class) {
+		const watchers, joins = 50, 25
+		counted := &countingStore{Store: c.reg.Store, asked: map[string]int{}}
+		c.reg.Store = counted
+		lee := c.instructor("lee")
+		id, code := lee.open(joins)
+		other := c.besideOn(&store.Local{}) // hears nothing of what is saved here
+		other.instructor("lee").expect(message{"type": "watch", "room_id": id}, message{"version": 1})
+		for n := range joins {
+			c.student(room.UserID(fmt.Sprint("s", n))).expect(message{"type": "join", "code": code}, message{"type": "joined"})
+		}
+		version := 1
+		if err := c.reg.View(t.Context(), room.ID(id), func(v room.View) { version = int(v.Version) }); err != nil {
+			t.Fatal(err)
+		}
+		other.hub.Limits.SocketsPerPerson = watchers + 1
+		var all []*client
+		for range watchers {
+			all = append(all, other.instructor("lee"))
+		}
+		for _, away := range []bool{false, true} {
+			counted.away.Store(away)
+			clear(counted.asked)
+			began := time.Now()
+			var asking sync.WaitGroup
+			for n, s := range all {
+				since := 2 + n
+				if away {
+					since += version
+				}
+				asking.Go(func() {
+					s.expect(message{"type": "watch", "room_id": id, "since": since}, message{"type": "watching", "version": version})
+				})
+			}
+			asking.Wait()
+			took := time.Since(began)
+			t.Logf("%d watchers, the store away %v: %v in %v", watchers, away, counted.asked, took)
+			if counted.asked["entries"] > 2 || took > reachWithin+100*time.Millisecond {
+				t.Errorf("%d watchers, the store away %v: %v in %v", watchers, away, counted.asked, took)
+			}
 		}
 	})
 }

@@ -185,19 +185,25 @@ func (g *Registrar) retire(d *desk, before time.Time) bool {
 }
 
 // load brings the room into memory. Whoever waits for another's load to end
-// waits no longer for both.
+// waits no longer for both, and leaves it to that one to say what was wrong.
 func (g *Registrar) load(ctx context.Context, d *desk) error {
 	if d.version() > 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
+	waited := false
 	select {
 	case d.loading <- struct{}{}:
-		defer func() { <-d.loading }()
-	case <-ctx.Done():
-		return g.seen(ctx.Err(), "load a room", d.id)
+	default:
+		waited = true
+		select {
+		case d.loading <- struct{}{}:
+		case <-ctx.Done():
+			return ErrUnavailable
+		}
 	}
+	defer func() { <-d.loading }()
 	if d.version() > 0 {
 		return nil
 	}
@@ -206,6 +212,9 @@ func (g *Registrar) load(ctx context.Context, d *desk) error {
 	if err != nil {
 		if g.retire(d, now) {
 			g.drop(d)
+		}
+		if waited {
+			return visible(err)
 		}
 		return g.seen(err, "load a room", d.id)
 	}

@@ -336,20 +336,30 @@ func (g *Registrar) known(id ID) *desk {
 	return g.desks[id]
 }
 
-// CatchUp has a room on this instance be at a version that someone has seen
-// elsewhere, if there is such a version.
-func (g *Registrar) CatchUp(id ID, version int64) error {
+// CatchUp has a room on this instance be where it is in the store, which
+// someone has seen elsewhere. Where the store does not answer before ctx is
+// done, the room stays as it is, and the error is ErrUnavailable.
+func (g *Registrar) CatchUp(ctx context.Context, id ID) error {
 	d := g.known(id)
-	if d == nil || d.version() >= version {
+	if d == nil {
 		return nil
 	}
-	return g.seen(g.catchUp(d), "catch up with a room", id)
+	if err := g.readOn(ctx, d); err != nil {
+		g.Log.WarnContext(ctx, "the store did not answer: watchers are told what is known here", "room", id, "err", err)
+		return ErrUnavailable
+	}
+	return nil
 }
 
 // catchUp reads and applies the entries that this instance has missed.
 func (g *Registrar) catchUp(d *desk) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
 	defer cancel()
+	return g.readOn(ctx, d)
+}
+
+// readOn is catchUp for as long as ctx lasts.
+func (g *Registrar) readOn(ctx context.Context, d *desk) error {
 	for {
 		version := d.version()
 		if version == 0 {
@@ -368,8 +378,18 @@ func (g *Registrar) catchUp(d *desk) error {
 	}
 }
 
-// seen turns an error of the store into what a client may see of it.
+// seen turns an error of the store into what a client may see of it, and logs
+// what it may not, unless the caller has gone.
 func (g *Registrar) seen(err error, step string, id ID) error {
+	shown := visible(err)
+	if !errors.Is(err, shown) && !errors.Is(err, context.Canceled) {
+		g.Log.Warn("the store did not answer: callers are asked to try again", "step", step, "room", id, "err", err)
+	}
+	return shown
+}
+
+// visible is what a client may see of an error of the store.
+func visible(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -377,7 +397,6 @@ func (g *Registrar) seen(err error, step string, id ID) error {
 	if errors.As(err, &refusal) {
 		return refusal
 	}
-	g.Log.Warn("the store did not answer: callers are asked to try again", "step", step, "room", id, "err", err)
 	return ErrUnavailable
 }
 

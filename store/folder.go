@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,8 +25,7 @@ func lockFolder(folder string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	switch {
+	switch err = lock(file); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		err = fmt.Errorf("the data folder %s is in use%s: stop that server, or give this one another folder", folder, holder(file))
 	case err != nil:
@@ -38,6 +38,27 @@ func lockFolder(folder string) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+// lockTries and lockAgain are how long a lock that is held is tried for: who
+// only looks whether a server has the folder, with Holder, is done by then.
+const (
+	lockTries = 5
+	lockAgain = 20 * time.Millisecond
+)
+
+// lock locks the file; the error is unix.EWOULDBLOCK where another process has
+// it.
+func lock(file *os.File) (err error) {
+	for try := range lockTries {
+		if try > 0 {
+			time.Sleep(lockAgain)
+		}
+		if err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			break
+		}
+	}
+	return err
 }
 
 // Holder tells whether a server has the folder, and which: " by process 42", or

@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,4 +47,32 @@ func TestFilesArePrivate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFolderIsLookedAt: who only looks whether a server has the folder keeps none
+// from starting.
+func TestFolderIsLookedAt(t *testing.T) {
+	folder := t.TempDir()
+	first, err := lockFolder(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockFolder(folder); err == nil || !strings.Contains(err.Error(), "is in use by process") {
+		t.Errorf("a second server: %v", err)
+	}
+	first.Close()
+
+	looking, err := os.Open(filepath.Join(folder, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(looking.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(lockAgain/2, func() { looking.Close() })
+	lock, err := lockFolder(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
 }

@@ -35,6 +35,7 @@ type drained struct {
 	cluster *cluster
 	watcher *visitor   // on the instance that leaves, beside one on the other
 	all     []*visitor // who have seats in the end
+	served  int        // joins that the instance answered after it had told people to go
 }
 
 // TestDrainTwoThousand: an instance with 2,000 sockets leaves while people ask
@@ -47,6 +48,9 @@ func TestDrainTwoThousand(t *testing.T) {
 	d.gather()
 	turns := &turns{people: d.all[drainSeated:], rate: drainRate}
 	turns.begin = func(v *visitor) {
+		if v == turns.people[0] {
+			d.countServed()
+		}
 		if v.fd == 0 {
 			d.dial(v)
 		} else {
@@ -71,12 +75,15 @@ func TestDrainTwoThousand(t *testing.T) {
 	if d.exits[0] > drainWithin {
 		t.Errorf("it took %v to leave", d.exits[0])
 	}
+	if d.served == 0 {
+		t.Error("the instance that left answered no join any more")
+	}
 	for _, broken := range d.report.Broken {
 		t.Error(broken)
 	}
 	if !t.Failed() {
-		roomtest.Proved(t, "SIGTERM with %d sockets and %d joins in flight: all told draining, %+v ms; gone after %v; %d acknowledged, 0 lost; %d times someone was shown offline; back after %+v ms, the watchers right %v later",
-			len(d.delays), len(turns.people), latencyOf(d.delays), d.exits[0].Round(time.Millisecond), len(d.all), len(offline), latencyOf(d.gaps), right.Round(time.Millisecond))
+		roomtest.Proved(t, "SIGTERM with %d sockets, and %d joins answered after it by the instance that leaves: all told draining, %+v ms; gone after %v; %d acknowledged, 0 lost; %d times someone was shown offline; back after %+v ms, the watchers right %v later",
+			len(d.delays), d.served, latencyOf(d.delays), d.exits[0].Round(time.Millisecond), len(d.lessons[0].told), len(offline), latencyOf(d.gaps), right.Round(time.Millisecond))
 	}
 }
 
@@ -131,6 +138,17 @@ func (d *drained) gather() {
 	d.dial(d.watcher)
 	if err := d.until(ctx, func() bool { return d.watcher.follow.version > 0 && !d.watcher.follow.pages }); err != nil {
 		d.t.Fatal(err)
+	}
+}
+
+// countServed has the joins counted that the instance which leaves answers.
+func (d *drained) countServed() {
+	answered := d.hooks.answered
+	d.hooks.answered = func(v *visitor) {
+		if v.at == d.from && len(d.told) > 0 && v.refused == "" && !v.already {
+			d.served++
+		}
+		answered(v)
 	}
 }
 
