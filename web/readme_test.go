@@ -13,7 +13,7 @@ import (
 func TestReadmeNamesWhatExists(t *testing.T) {
 	readme := source(t, "../README.md")
 	code := map[string]string{} // all of a folder's
-	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "room", "hub", "store", "store/servers", "store/storetest", "web", "deploy"} {
+	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "cmd/prove", "room", "hub", "store", "store/servers", "store/storetest", "web", "deploy"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %v", folder, files, err)
@@ -70,7 +70,7 @@ func TestReadmeMapIsComplete(t *testing.T) {
 			shown[filepath.Clean(file)] = true
 		}
 	}
-	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "room", "hub", "store", "store/servers", "web"} {
+	for _, folder := range []string{"cmd/cluster", "cmd/lectern", "cmd/prove", "room", "hub", "store", "store/servers", "web"} {
 		files, err := filepath.Glob("../" + folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)

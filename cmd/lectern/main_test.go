@@ -31,7 +31,7 @@ func must(t *testing.T, environ []string, stdin string, args ...string) string {
 	t.Helper()
 	got := try(t, environ, stdin, args...)
 	if got.err != nil {
-		t.Fatalf("lectern %q: %v", args, got.err)
+		t.Fatalf("lectern %q: %v\n%s", args, got.err, got.stdout)
 	}
 	return got.stdout
 }
