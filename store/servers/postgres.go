@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -93,8 +95,10 @@ func (p *Postgres) start() error {
 	for _, setting := range p.settings {
 		args = append(args, "-c", setting)
 	}
-	var err error
-	p.process, err = start(p.command(p.as, p.program, args...), p.log(), func(ctx context.Context) error { return run(ctx, p.URL(), `SELECT 1`) })
+	started, err := start(p.command(p.as, p.program, args...), p.log(), func(ctx context.Context) error { return run(ctx, p.URL(), `SELECT 1`) })
+	if err == nil {
+		p.process = started
+	}
 	return err
 }
 
@@ -155,10 +159,18 @@ func (p *Postgres) Remove() error {
 }
 
 // Kill ends the server at once, all its processes, as a loss of the
-// machine's power would.
+// machine's power would. It returns when they are gone, and with them the
+// memory that they share, beside which no other server starts.
 func (p *Postgres) Kill() {
-	_ = p.all(syscall.SIGKILL)
-	<-p.done
+	_ = p.signal(syscall.SIGSTOP) // it makes no more, and is still there to tell whose they are
+	children, _ := childrenOf(p.PID())
+	for _, pid := range children {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	p.process.Kill()
+	for since := time.Now(); slices.ContainsFunc(children, lives) && time.Since(since) < stopWithin; {
+		time.Sleep(lookEvery)
+	}
 }
 
 // Pause freezes all processes of the server until Resume.
@@ -185,30 +197,47 @@ func (p *Postgres) all(s syscall.Signal) error {
 	return nil
 }
 
-// childrenOf reads /proc, as proc(5) describes it.
 func childrenOf(parent int) (children []int, err error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range stats {
-		stat, err := os.ReadFile(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
-			continue // it has ended
-		case err != nil:
-			return nil, err
-		}
-		// pid (name) state ppid …; the name may hold anything
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		if len(fields) < 2 || fields[1] != strconv.Itoa(parent) {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+	for _, path := range processes {
+		pid, err := strconv.Atoi(filepath.Base(path))
 		if err != nil {
 			return nil, err
 		}
-		children = append(children, pid)
+		switch _, of, err := stateOf(pid); {
+		case err != nil:
+			return nil, err
+		case of == parent:
+			children = append(children, pid)
+		}
 	}
 	return children, nil
+}
+
+// lives tells whether a process has not ended, whether or not anyone knows so.
+func lives(pid int) bool {
+	state, _, err := stateOf(pid)
+	return err == nil && state != "" && state != "Z"
+}
+
+// stateOf reads a process's state and whose child it is from /proc, as proc(5)
+// describes it. One that is gone has no state.
+func stateOf(pid int) (state string, parent int, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	// pid (name) state ppid …; the name may hold anything
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 2 {
+		return "", 0, fmt.Errorf("process %d is %q", pid, stat)
+	}
+	parent, err = strconv.Atoi(fields[1])
+	return fields[0], parent, err
 }
