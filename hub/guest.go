@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -124,7 +123,5 @@ func (a *api) guest(r *http.Request) (room.UserID, error) {
 	if p, err := a.Keys.Parse(token, a.Registrar.Now()); err == nil && p.Guest() {
 		return p.User, nil
 	}
-	var random [16]byte
-	rand.Read(random[:])
-	return room.UserID(fmt.Sprintf("%s%x", room.GuestPrefix, random)), nil
+	return room.NewGuest(), nil
 }

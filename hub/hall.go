@@ -141,15 +141,13 @@ func (h *hall) applied(r *room.Room, e *room.Entry) {
 		case room.EventSeated:
 			seated = true
 		case room.EventClosed:
-			h.closed(r, event)
+			h.closed(r, e, event)
 			return
 		}
 		h.shift(r, event)
 		if len(h.watchers) > 0 {
 			touch(h.touched, event)
-			if len(h.touched) > 0 && h.savedAt.IsZero() {
-				h.savedAt = h.savedOf(e)
-			}
+			h.touchedBy(e)
 		}
 	}
 	switch {
@@ -171,6 +169,8 @@ func (h *hall) applied(r *room.Room, e *room.Entry) {
 func (h *hall) expect(r *room.Room, version int64) {
 	switch {
 	case version < h.heard:
+		clear(h.touched) // some may never have been there
+		h.savedAt = time.Time{}
 		h.each(func(s *socket) { s.conn.close(closeGoingAway, "the room was read anew") })
 	case h.heard > 0 && h.heard != version:
 		clear(h.touched)
@@ -178,6 +178,13 @@ func (h *hall) expect(r *room.Room, version int64) {
 		h.spread("roster", h.watchers, textFrame(nudge(r)))
 	}
 	h.heard = r.Version
+}
+
+// touchedBy notes since when watchers wait to be told.
+func (h *hall) touchedBy(e *room.Entry) {
+	if len(h.touched) > 0 && h.savedAt.IsZero() {
+		h.savedAt = h.savedOf(e)
+	}
 }
 
 // savedOf returns when an entry was durable. One that was read from the store
@@ -228,13 +235,21 @@ func (h *hall) each(f func(*socket)) {
 	}
 }
 
-// closed tells everyone the end, and empties the hall.
-func (h *hall) closed(r *room.Room, e room.Event) {
-	h.flushRoster(r)
+// closed tells everyone the end, and that nobody is online any more, and
+// empties the hall.
+func (h *hall) closed(r *room.Room, e *room.Entry, end room.Event) {
+	if len(h.watchers) > 0 {
+		for _, p := range r.Roster() {
+			touch(h.touched, room.Event{Type: room.EventOffline, User: p.User})
+		}
+		h.touchedBy(e)
+		h.flushRoster(r)
+	}
 	h.toAll(r)
-	frame := frameOf(roomIDEvent{"room_closed", h.id, e.Reason})
+	frame := frameOf(roomIDEvent{"room_closed", h.id, end.Reason})
 	h.each(func(s *socket) {
 		h.hub.tell(s, "room_closed", frame)
+		s.settle()
 		h.exit(s)
 		h.unwatch(s)
 	})
@@ -250,15 +265,17 @@ func (h *hall) enter(s *socket, session room.SessionID) {
 	h.members[s] = true
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.in, s.session = h.id, session
+	s.in, s.session, s.left = h.id, session, ""
 }
 
+// exit takes a socket out of the room. One whose join is not decided stays
+// noted as in it, since its session would else be nobody's to end.
 func (h *hall) exit(s *socket) {
 	delete(h.members, s)
 	h.vacate()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.in == h.id {
+	if s.in == h.id && !s.unsure {
 		s.in, s.session = "", ""
 	}
 	if !h.watchers[s] {
@@ -268,10 +285,18 @@ func (h *hall) exit(s *socket) {
 
 // leave is exit for the socket that asked for it.
 func (h *hall) leave(s *socket, by room.CommandID) {
+	s.settle()
 	h.exit(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.left, s.leftBy = h.id, by
+}
+
+// settle notes that no join of the socket will be decided any more.
+func (s *socket) settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsure = false
 }
 
 // leftWith tells whether the socket itself asked to leave by a command.

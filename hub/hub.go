@@ -124,7 +124,7 @@ func (h *Hub) Run(ctx context.Context, drain time.Duration) error {
 			h.Log.Warn("sockets that would not go were cut", "sockets", h.cut())
 			deadline = nil
 		case <-end:
-			h.Log.Warn("requests that the store did not answer in time were left behind", "drain", drain)
+			h.Log.Warn("what was not done in time was left behind", "drain", drain)
 			return nil
 		case <-gone:
 			stopFlushing()
@@ -179,9 +179,12 @@ func (h *Hub) enter(s *socket) string {
 	defer h.mu.Unlock()
 	h.tell(s, "hello", finish(appendHello(draftFrame(helloSize), &s.passport, h.Registrar.Now())))
 	user := s.user()
-	if len(h.people[user]) >= h.Limits.SocketsPerPerson ||
-		h.Limits.SocketsPerAddress > 0 && h.address[s.address] >= h.Limits.SocketsPerAddress {
+	if len(h.people[user]) >= h.Limits.SocketsPerPerson {
 		s.conn.close(closeTooMany, "too many sockets of one person")
+		return "too_many"
+	}
+	if most := h.Limits.SocketsPerAddress; most > 0 && h.address[s.address] >= most {
+		s.conn.close(closeTooMany, "too many sockets of one address")
 		return "too_many"
 	}
 	if h.draining { // its handshake was under way
@@ -235,6 +238,8 @@ func (h *Hub) sweep(now time.Time) {
 	h.guesses.sweep(now)
 	h.admission.sweep(now)
 }
+
+const socketPath = "/v1/socket"
 
 // socketHandler answers GET /v1/socket. It returns once the connection is
 // upgraded; the socket lives on a goroutine that Run waits for.

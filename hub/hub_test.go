@@ -327,6 +327,8 @@ func TestBadRequests(t *testing.T) {
 			lee.expect(request, message{"type": "error", "code": "bad_request", "field": field})
 			time.Sleep(time.Second)
 		}
+		lee.send(`{"type":"open","title":"x","capacity":5,"options":{"waitlist":"yes"},"id":"last"}`)
+		lee.next("error").check(t, message{"id": "last", "code": "bad_request", "field": "waitlist"})
 		lee.expect(message{"type": "open", "title": "a\u202eb", "capacity": 5}, message{"code": "bad_request", "field": "title"})
 		kim.expect(message{"type": "join"}, message{"code": "bad_request", "field": "code"})
 		kim.expect(message{"type": "join", "code": "short"}, message{"code": "bad_request", "field": "code"})
@@ -337,13 +339,14 @@ func TestBadRequests(t *testing.T) {
 
 func TestOneRoomASocket(t *testing.T) {
 	inClass(t, func(t *testing.T, c *class) {
-		_, one := c.instructor("lee").open(5)
+		first, one := c.instructor("lee").open(5)
 		_, two := c.instructor("han").open(5)
 		kim, again := c.student("kim"), c.student("kim")
 		kim.expect(message{"type": "join", "code": one}, message{"seat": 1})
 		kim.expect(message{"type": "join", "code": two}, message{"code": "already_in_room"})
 		again.expect(message{"type": "join", "code": two}, message{"seat": 1})
-		kim.expect(message{"type": "leave"}, message{"type": "left"})
+		kim.expect(message{"type": "leave"}, message{"type": "left", "room_id": first})
+		kim.expect(message{"type": "leave"}, message{"type": "left", "room_id": first})
 		kim.expect(message{"type": "join", "code": two}, message{"seat": 1, "already": true})
 	})
 }

@@ -38,7 +38,7 @@ func TestApproval(t *testing.T) {
 		only(told, "your_place")[0].check(t, sits(1))
 		message(only(told, "room_changed")[0]["room"].(map[string]any)).check(t, message{"code": code, "taken": 1, "pending": 4})
 		lee.next("roster").check(t, message{"taken": 1, "waiting": 0, "pending": 4})
-		admit(message{"user": "cho"}, message{"type": "admitted", "count": 0})
+		admit(message{"user": "cho"}, message{"type": "admitted", "count": 1})
 		admit(message{"user": "nobody"}, message{"type": "error", "code": "not_found"})
 		admit(message{}, message{"type": "error", "code": "bad_request", "field": "user"})
 

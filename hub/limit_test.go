@@ -11,10 +11,13 @@ import (
 	"github.com/lectern-room/lectern/room"
 )
 
+// guestNumber returns the id of some guest.
+func guestNumber(n int) room.UserID { return room.UserID(fmt.Sprintf("%s%032x", room.GuestPrefix, n)) }
+
 func TestGuesses(t *testing.T) {
 	student := room.Caller{User: "s1", Role: room.Student}
 	guest := func(n int) room.Caller {
-		return room.Caller{User: room.UserID(fmt.Sprint(room.GuestPrefix, n)), Role: room.Student}
+		return room.Caller{User: guestNumber(n), Role: room.Student}
 	}
 	hall := netip.MustParseAddr("192.0.2.7")
 
@@ -69,7 +72,7 @@ func TestGuessesOfOneIPv6Subscriber(t *testing.T) {
 	})
 	guess := func(n int, from string, want room.Code) {
 		t.Helper()
-		guest := s.student(room.UserID(fmt.Sprint(room.GuestPrefix, n)))
+		guest := s.student(guestNumber(n))
 		s.refused(want, "", "POST", "/v1/attend", `{"code":"ZZZZZZZZ"}`, with(guest, "X-Forwarded-For", from))
 	}
 	guess(1, "2001:db8::1", room.CodeNotFound)
@@ -111,7 +114,7 @@ func TestCallsAreLimited(t *testing.T) {
 		for n := range 2 * guestCallsAtOnce {
 			c := nobody
 			if n%2 == 0 {
-				c = room.Caller{User: room.UserID(fmt.Sprint(room.GuestPrefix, n)), Role: room.Student}
+				c = room.Caller{User: guestNumber(n), Role: room.Student}
 			}
 			guests += took(c, hall, 1)
 		}

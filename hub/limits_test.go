@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/lectern-room/lectern/room"
 	"github.com/lectern-room/lectern/room/roomtest"
@@ -98,12 +99,12 @@ func TestGuestsGuess(t *testing.T) {
 		wrong := message{"type": "join", "code": "ZZZZZZZZ"}
 		const network, next = "2001:db8:1:2::%x", "2001:db8:1:3::1"
 		for n := range guesses.Address {
-			guest := c.comeFrom(fmt.Sprintf(network, n+1), room.UserID(fmt.Sprint(room.GuestPrefix, n)))
+			guest := c.comeFrom(fmt.Sprintf(network, n+1), guestNumber(n))
 			guest.expect(wrong, message{"code": "not_found"})
 		}
-		late := c.comeFrom(fmt.Sprintf(network, 99), room.GuestPrefix+"late")
+		late := c.comeFrom(fmt.Sprintf(network, 99), guestNumber(98))
 		late.expect(message{"type": "join", "code": code}, message{"code": "rate_limited"})
-		c.comeFrom(next, room.GuestPrefix+"next").expect(message{"type": "join", "code": code}, message{"seat": 1})
+		c.comeFrom(next, guestNumber(99)).expect(message{"type": "join", "code": code}, message{"seat": 1})
 		c.comeFrom(fmt.Sprintf(network, 1), "kim").expect(message{"type": "join", "code": code}, message{"seat": 2})
 		time.Sleep(time.Minute / time.Duration(guesses.Address))
 		late.expect(message{"type": "join", "code": code}, message{"seat": 3})
@@ -140,6 +141,11 @@ func TestRequestsAtTheLimit(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n := answered(requestsAtOnce + 1); n != requestsAtOnce {
 			t.Errorf("%d were answered after a minute", n)
+		}
+		var limited dto.Metric
+		c.hub.Metrics.commands.WithLabelValues("ping", "rate_limited").Write(&limited)
+		if n := valueOf(&limited); n != 3 {
+			t.Errorf("%v are counted as rate limited, want 3", n)
 		}
 
 		lee := c.instructor("lee")

@@ -44,7 +44,7 @@ func TestAttend(t *testing.T) {
 	s.must(http.StatusOK, "PATCH", path, `{"capacity":3,"options":{"locked":true}}`, s.teacher())
 	s.refused("room_locked", "", "POST", "/v1/attend", byCode, s.student("s3"))
 	s.must(http.StatusOK, "PATCH", path, `{"options":{"locked":false,"guests":false}}`, s.teacher())
-	s.refused("forbidden", "guests", "POST", "/v1/attend", byCode, s.student("guest:1"))
+	s.refused("forbidden", "guests", "POST", "/v1/attend", byCode, s.student(room.NewGuest()))
 	s.must(http.StatusOK, "DELETE", path+"/members/s2?ban=true", "", s.teacher())
 	s.refused("banned", "", "POST", "/v1/attend", byCode, s.student("s2"))
 	s.must(http.StatusOK, "POST", path+"/close", "", s.teacher())

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -63,7 +64,13 @@ func decodeRequest(data []byte) (q request, err error) {
 	switch {
 	case err == nil:
 		return q, nil
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal): // the decoder has read nothing after it
+		var head struct {
+			ID   json.RawMessage `json:"id"`
+			Type string          `json:"type"`
+		}
+		json.Unmarshal(data, &head)
+		q.ID, q.Type = head.ID, head.Type
 		return q, refusal
 	case errors.As(err, &wrong) && wrong.Field != "":
 		field, _, _ := strings.Cut(strings.TrimPrefix(wrong.Field, "Policy."), ".")
@@ -124,7 +131,7 @@ func (q *request) opening() (*room.Change, error) {
 		return nil, room.BadField("title", accepted["title"])
 	case q.Capacity == nil:
 		return nil, room.BadField("capacity", accepted["capacity"])
-	case len(q.Key) > 64 || strings.ContainsRune(q.Key, 0):
+	case len(q.Key) > 64 || !utf8.ValidString(q.Key) || strings.ContainsRune(q.Key, 0): // a header may have any bytes
 		return nil, room.BadField("key", accepted["key"])
 	}
 	q.NewCode = false

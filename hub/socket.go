@@ -39,6 +39,7 @@ type socket struct {
 	passport room.Passport
 	in       room.ID        // the room that it is in, or asks to be
 	session  room.SessionID // its session there
+	unsure   bool           // the session may yet begin: a join is not decided
 	watching map[room.ID]bool
 	lagging  map[room.ID]bool // rooms of which it has missed a frame
 	left     room.ID          // the room that it left last
@@ -153,8 +154,10 @@ func (s *socket) message(data []byte) {
 	began := time.Now()
 	q, err := parseRequest(data)
 	if delay := s.throttle(); delay > 0 {
+		limited := room.Limited("requests", delay)
 		s.hub.Metrics.limited("requests")
-		s.refuse(q, room.Limited("requests", delay))
+		s.refuse(q, limited)
+		s.hub.Metrics.command(q.Type, began, limited)
 		if s.refusals == nil {
 			s.refusals = rate.NewLimiter(requestsPerSecond, requestsAtOnce)
 		}
@@ -248,24 +251,26 @@ func (s *socket) entering(id room.ID) (room.SessionID, error) {
 	defer s.mu.Unlock()
 	switch s.in {
 	case id:
-		return s.session, nil
 	case "":
 		// Of its own for each stay: nobody can tell by it who else was where.
 		s.in, s.session = id, room.SessionID(room.NewToken())
-		return s.session, nil
+	default:
+		return "", room.ErrAlreadyInRoom.In(s.in)
 	}
-	return "", room.ErrAlreadyInRoom.In(s.in)
+	s.unsure = true
+	return s.session, nil
 }
 
 // entered takes back what entering noted if it came to nothing. Where it
 // cannot be told (unavailable) the note stays, so that the session is ended.
 func (s *socket) entered(id room.ID, err error) {
-	if err == nil || errors.Is(err, room.ErrUnavailable) {
+	if errors.Is(err, room.ErrUnavailable) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.in == id {
+	s.unsure = false
+	if err != nil && s.in == id {
 		s.in, s.session = "", ""
 	}
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -91,15 +92,20 @@ func (h *hall) tellCount(r *room.Room) {
 }
 
 // later returns what a pacer's timer does: tell, with the room as it is then.
+// Where the store does not say how it is, that is asked again, for as long as
+// there is someone to tell.
 func (h *hall) later(p *pacer, tell func(*hall, *room.Room)) func() {
 	return func() {
-		h.hub.view(context.Background(), h.id, func(now *hall, v room.View) {
+		err := h.hub.view(context.Background(), h.id, func(now *hall, v room.View) {
 			p.set = false
 			if now == h {
 				h.expect(v.Room, v.Version)
 				tell(h, v.Room)
 			}
 		})
+		if now, _ := h.hub.halls.Load(h.id); now == h && errors.Is(err, room.ErrUnavailable) {
+			time.AfterFunc(countEvery, h.later(p, tell))
+		}
 	}
 }
 

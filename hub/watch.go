@@ -111,8 +111,8 @@ func deltasSince(v room.View, since int64) ([]byte, bool) {
 	touched := map[room.UserID]bool{}
 	for _, e := range entries {
 		for _, event := range e.Events {
-			if event.Type == room.EventErased {
-				return nil, false // it does not say who is not there any more
+			if event.Type == room.EventErased || event.Type == room.EventClosed {
+				return nil, false // it does not say who is not there any more, or not online
 			}
 			touch(touched, event)
 		}

@@ -54,9 +54,16 @@ func (r *Room) entry(c Command) error {
 		return ErrNotStarted
 	case r.Options.Locked:
 		return ErrLocked
+	case len(r.people) >= maxKnown && r.people[c.By.User] == nil:
+		return ErrFull
 	}
 	return nil
 }
+
+// maxKnown bounds the people of whom a room knows anything, who has left too:
+// a seat that someone's program takes under ever new names would else make the
+// room too large to be loaded in time.
+const maxKnown = 2 * MaxCapacity
 
 func (r *Room) banned(u UserID) bool {
 	p := r.people[u]

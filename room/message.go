@@ -1,6 +1,8 @@
 package room
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"strings"
 	"time"
 )
@@ -56,6 +58,20 @@ type Caller struct {
 // GuestPrefix begins the user id of everyone who came by guest sign-in, and
 // of nobody else.
 const GuestPrefix = "guest:"
+
+// NewGuest returns the id of someone of whom nothing is known: the prefix, and
+// 128 random bits in lower-case hex.
+func NewGuest() UserID {
+	var random [16]byte
+	rand.Read(random[:])
+	return UserID(GuestPrefix + hex.EncodeToString(random[:]))
+}
+
+// isGuest tells whether NewGuest could have made an id.
+func isGuest(user UserID) bool {
+	digits, ok := strings.CutPrefix(string(user), GuestPrefix)
+	return ok && len(digits) == 32 && strings.Trim(digits, "0123456789abcdef") == ""
+}
 
 // Guest tells whether the caller came by guest sign-in.
 func (c Caller) Guest() bool { return strings.HasPrefix(string(c.User), GuestPrefix) }

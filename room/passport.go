@@ -92,6 +92,11 @@ func (k *Keyring) Parse(token string, now time.Time) (Passport, error) {
 	if err != nil {
 		return Passport{}, err
 	}
+	if c.Name != nil {
+		if err := checkName(*c.Name); err != nil {
+			return Passport{}, err
+		}
+	}
 	p := c.passport()
 	if err := p.check(); err != nil {
 		return Passport{}, err
@@ -205,12 +210,22 @@ func (p *Passport) check() error {
 		return bad("claims", "sub: accepted are 1 to 128 bytes of printable UTF-8")
 	}
 	if p.Name != string(p.User) {
-		if err := CheckText("name", p.Name, 80); err != nil {
-			return bad("claims", "name: accepted are %s", err.(*Refusal).Message)
+		if err := checkName(p.Name); err != nil {
+			return err
 		}
 	}
 	if p.Role != Instructor && p.Role != Student {
 		return bad("claims", "role: accepted are %q and %q", Instructor, Student)
+	}
+	if p.Guest() && (p.Role != Student || !isGuest(p.User)) {
+		return bad("claims", "sub: the prefix %q belongs to guest sign-in", GuestPrefix)
+	}
+	return nil
+}
+
+func checkName(name string) error {
+	if err := CheckText("name", name, 80); err != nil {
+		return bad("claims", "name: accepted are %s", err.(*Refusal).Message)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ func TestClaims(t *testing.T) {
 		return fmt.Sprintf(`{"aud":"lectern","exp":%d,"sub":%s%s}`, at(time.Hour), sub, rest)
 	}
 	const student = `,"role":"student"`
+	guest := GuestPrefix + strings.Repeat("0a", 16)
 	timed := func(times string) string {
 		return `{"aud":"lectern","sub":"s1","role":"student",` + times + `}`
 	}
@@ -30,7 +31,13 @@ func TestClaims(t *testing.T) {
 		"more claims":          {user(`"s1"`, student+`,"iss":"me","room":"R","x":[{"a":1}]`), "", Caller{"s1", "s1", Student}},
 		"longest":              {user(`"`+strings.Repeat("u", 128)+`"`, student), "", Caller{UserID(strings.Repeat("u", 128)), strings.Repeat("u", 128), Student}},
 		"longest name":         {user(`"s"`, student+`,"name":"`+strings.Repeat("한", 80)+`"`), "", Caller{"s", strings.Repeat("한", 80), Student}},
-		"guest":                {user(`"guest:1"`, student), "", Caller{"guest:1", "guest:1", Student}},
+		"guest":                {user(`"`+guest+`"`, student), "", Caller{UserID(guest), guest, Student}},
+		"guest instructor":     {user(`"`+guest+`"`, `,"role":"instructor"`), "claims", Caller{}},
+		"guest, named":         {user(`"guest:me"`, student), "claims", Caller{}},
+		"guest, upper case":    {user(`"guest:`+strings.Repeat("A", 32)+`"`, student), "claims", Caller{}},
+		"guest, not hex":       {user(`"`+guest[:37]+`g"`, student), "claims", Caller{}},
+		"guest, too long":      {user(`"`+guest+`0"`, student), "claims", Caller{}},
+		"long name as sub":     {user(`"`+strings.Repeat("n", 81)+`"`, student+`,"name":"`+strings.Repeat("n", 81)+`"`), "claims", Caller{}},
 		"space":                {user(`"a b"`, student), "", Caller{"a b", "a b", Student}},
 		"audiences":            {`{"aud":["x","lectern"],"sub":"s1","role":"student","exp":1900000000}`, "", Caller{"s1", "s1", Student}},
 		"no sub":               {`{"aud":"lectern","role":"student","exp":1900000000}`, "claims", Caller{}},
@@ -107,7 +114,7 @@ func TestClaims(t *testing.T) {
 
 func TestGuestsComeBySharedKeysOnly(t *testing.T) {
 	k := newTestKeys(t, false)
-	claims := strings.Replace(studentClaims(""), `"s1"`, `"guest:1"`, 1)
+	claims := strings.Replace(studentClaims(""), `"s1"`, `"`+string(NewGuest())+`"`, 1)
 	for _, kid := range []string{"ed", "ec", "rsa"} {
 		if _, err := k.Parse(k.publicToken(t, kid, claims), someday); reasonOf(t, err) != "claims" {
 			t.Errorf("guest by key %q: %v", kid, err)

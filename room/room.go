@@ -355,7 +355,12 @@ func (r *Room) answer(c Command, events []Event, err error, at time.Time) Answer
 	switch c.Type {
 	case CommandDisconnect:
 		a.Session = c.Session
-	case CommandReap, CommandAdmit:
+	case CommandAdmit:
+		a.Count = len(events)
+		if !c.All {
+			a.Count = 1 // now or before
+		}
+	case CommandReap:
 		a.Count = len(events)
 	case CommandJoin, CommandConnect:
 		p := r.people[c.By.User]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -35,6 +36,17 @@ func roomOf(capacity int, people ...UserID) *Room {
 	r := newRoom(capacity)
 	for _, u := range people {
 		after(r, join(u))
+	}
+	return r
+}
+
+// knowing is a room where so many people were, the last of them given by name.
+func knowing(people int, last UserID) *Room {
+	r := roomOf(2)
+	r.set(last, &Person{User: last, Name: "Name of " + string(last), State: Left})
+	for n := range people - 1 {
+		u := UserID("was" + strconv.Itoa(n))
+		r.set(u, &Person{User: u, State: Left})
 	}
 	return r
 }
@@ -239,6 +251,9 @@ func TestJoin(t *testing.T) {
 		"banned":                     {room: after(roomOf(2, "ann"), ban("ann")), does: join("ann"), err: ErrBanned},
 		"banned, never a member":     {room: after(roomOf(2), ban("ann")), does: join("ann"), err: ErrBanned},
 		"banned, does not know more": {room: after(roomOf(2, "ann"), ban("ann")), does: joinWith("ann", newCode, nil), err: ErrNotFound},
+		"too many were there":        {room: knowing(maxKnown, "ann"), does: join("ben"), err: ErrFull},
+		"too many, was there":        {room: knowing(maxKnown, "ann"), does: join("ann"), events: []Event{joined("ann", 1)}},
+		"one fewer":                  {room: knowing(maxKnown-1, "ann"), does: join("ben"), events: []Event{joined("ben", 1)}},
 		"the instructor":             {room: roomOf(2), does: as(kim, join("kim")), err: ErrNotStudent},
 		"another instructor":         {room: roomOf(2), does: as(Caller{User: "lee", Role: Instructor}, join("lee")), err: ErrNotStudent},
 		"closed":                     {room: after(roomOf(2), byKim(CommandClose)), does: join("ann"), err: ErrNotFound},
