@@ -19,29 +19,39 @@ import (
 	"github.com/lectern-room/lectern/room"
 )
 
-// bodyTakesAtMost is how long a client may take from a request's headers to
-// the end of its body: 32 KiB over a bad mobile network.
-const bodyTakesAtMost = 5 * time.Second
+const (
+	// bodyTakesAtMost is how long a client may take from a request's headers to
+	// the end of its body: 32 KiB over a bad mobile network.
+	bodyTakesAtMost = 5 * time.Second
+	// readTakesAtMost is as long as the Registrar, too, waits for a store that
+	// is away.
+	readTakesAtMost = 2 * time.Second
+	// dearReads is how many attendance records and parts of logs are read at
+	// once: half of what the embedded store reads. Of a great room one takes
+	// seconds, and those who join want the other half.
+	dearReads = 2
+)
 
 // An api answers the HTTP calls of the protocol and describes them. It is
-// static after construction but for health and calls.
+// static after construction but for health, calls and dear.
 type api struct {
 	*Hub
 	routes      *http.ServeMux
 	huma        huma.API
 	health      health
 	calls       *calls
-	description []byte // of the API, as OpenAPI has it
+	dear        chan struct{} // holds a token for each of dearReads
+	description []byte        // of the API, as OpenAPI has it
 }
 
 // Handler returns what answers /v1, /openapi.json, /healthz and /readyz. The
 // metrics read from it, so that there is one for each Hub.
 func (h *Hub) Handler() http.Handler {
-	a := &api{Hub: h, routes: http.NewServeMux(), health: health{archive: h.Archive}, calls: newCalls()}
+	a := &api{Hub: h, routes: http.NewServeMux(), health: health{archive: h.Archive}, calls: newCalls(), dear: make(chan struct{}, dearReads)}
 	a.huma = humago.New(a.routes, described(h.Version))
 	a.addCalls()
 	a.description = a.describe()
-	a.routes.HandleFunc("GET /v1/socket", a.socket)
+	a.routes.HandleFunc("GET "+socketPath, a.socket)
 	a.routes.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(a.description)
@@ -71,6 +81,9 @@ func (h *Hub) Guard(next http.Handler) http.Handler {
 		}
 		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
 			if err := h.Allow.check(r); err != nil {
+				if r.URL.Path == socketPath {
+					h.Metrics.connection("refused")
+				}
 				h.writeProblem(w, err)
 				return
 			}
@@ -146,6 +159,11 @@ func (u *unanswered) Write(b []byte) (int, error) { return len(b), nil }
 // 6455, 4.2.1) hears so as every other problem is told.
 func (a *api) socket(w http.ResponseWriter, r *http.Request) {
 	if err := checkHandshake(r); err != nil {
+		if _, turned := a.visitor(r, true); turned != nil {
+			a.Metrics.connection("refused")
+			a.writeProblem(w, turned)
+			return
+		}
 		a.Metrics.connection("failed")
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Sec-WebSocket-Version", "13")
@@ -307,7 +325,29 @@ func (a *api) look(c *call, may func(*room.Room) bool, see func(*room.Room)) err
 
 // archived reads what only the store knows.
 func archived[T any](a *api, c *call, step string, read func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(c.r.Context(), requestTakesAtMost)
+	return archivedWithin(readTakesAtMost, a, c, step, read)
+}
+
+// inTurn is archivedWithin for what is dear to read. Half of the time is for
+// the read, so that none is begun that has no chance.
+func inTurn[T any](most time.Duration, a *api, c *call, step string, read func(context.Context) (T, error)) (T, error) {
+	return archivedWithin(most, a, c, step, func(ctx context.Context) (found T, err error) {
+		turn, cancel := context.WithTimeout(ctx, most/2)
+		defer cancel()
+		select {
+		case a.dear <- struct{}{}:
+			defer func() { <-a.dear }()
+			return read(ctx)
+		case <-turn.Done():
+			return found, errBusy
+		}
+	})
+}
+
+var errBusy = &room.Refusal{Code: room.CodeUnavailable, Message: "too many read records and logs: try again", RetryAfter: time.Second}
+
+func archivedWithin[T any](most time.Duration, a *api, c *call, step string, read func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(c.r.Context(), most)
 	defer cancel()
 	found, err := read(ctx)
 	var refusal *room.Refusal

@@ -205,6 +205,7 @@ func TestNoHandshake(t *testing.T) {
 	twice.Add("Sec-WebSocket-Key", whole.Get("Sec-WebSocket-Key"))
 	s.refused("bad_request", "Sec-WebSocket-Key", "GET", "/v1/socket", "", twice)
 	s.refused("bad_request", "method", "HEAD", "/v1/socket", "", whole)
+	s.refused("unauthorized", "", "GET", "/v1/socket", "", nil)
 	if got := samples(t, s.metrics)["connections_total{result=failed}"]; got != 16 {
 		t.Errorf("%v attempts are counted", got)
 	}

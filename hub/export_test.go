@@ -136,6 +136,7 @@ func TestGetAttendance(t *testing.T) {
 		"accept csv":            {"", "text/csv", "text/csv; charset=utf-8"},
 		"accept xlsx":           {"", xlsx + ", text/csv;q=0.5", xlsx},
 		"accept json":           {"", "application/json, text/csv;q=0.9", "application/json"},
+		"accept CSV":            {"", "Text/CSV", "text/csv; charset=utf-8"},
 		"accept anything":       {"", "*/*", "application/json"},
 		"accept something else": {"", "text/html", "application/json"},
 	} {

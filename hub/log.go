@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -55,8 +56,10 @@ func (a *api) listLog(c *call) (int, list[room.LogItem], error) {
 	if err != nil {
 		return 0, none, err
 	}
-	read, err := archived(a, c, "read a log", func(ctx context.Context) (list[room.LogItem], error) {
-		return reading.read(ctx, a.Archive, id)
+	read, err := reading.read(func(after int64) ([]room.Entry, error) {
+		return inTurn(readTakesAtMost, a, c, "read a log", func(ctx context.Context) ([]room.Entry, error) {
+			return a.Archive.Entries(ctx, id, after, logPage)
+		})
 	})
 	return http.StatusOK, read, err
 }
@@ -69,18 +72,18 @@ type logReading struct {
 	facts int
 }
 
-// read goes through the log until the page is full, the log ends, or half of
-// the time is over: what was found by then is a page too.
-func (l *logReading) read(ctx context.Context, from Archive, id room.ID) (list[room.LogItem], error) {
-	enough, cancel := context.WithTimeout(ctx, requestTakesAtMost/2)
-	defer cancel()
+// read goes through the log, of which entriesAfter returns what follows a
+// version, until the page is full, the log ends, or half of the time is over:
+// what was found by then is a page too.
+func (l *logReading) read(entriesAfter func(int64) ([]room.Entry, error)) (list[room.LogItem], error) {
+	began := time.Now()
 	var after int64
 	if l.after != "" {
 		after, _ = strconv.ParseInt(l.after, 10, 64) // it is one: see listLog
 	}
 	l.items = []room.LogItem{}
 	for {
-		entries, err := from.Entries(ctx, id, after, logPage)
+		entries, err := entriesAfter(after)
 		if err != nil {
 			return list[room.LogItem]{}, err
 		}
@@ -93,7 +96,7 @@ func (l *logReading) read(ctx context.Context, from Archive, id room.ID) (list[r
 		if len(entries) < logPage {
 			return list[room.LogItem]{Items: l.items}, nil
 		}
-		if enough.Err() != nil {
+		if time.Since(began) > requestTakesAtMost/2 {
 			return l.until(after), nil
 		}
 	}

@@ -64,6 +64,9 @@ func NewAllowlist(hosts, origins []string) (*Allowlist, error) {
 
 // parseEndpoint reads host[:port], the host in lower case.
 func parseEndpoint(text string) (endpoint, error) {
+	if strings.Contains(text, "://") {
+		return endpoint{}, errors.New("a host has no scheme")
+	}
 	e := endpoint{host: text}
 	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
 		e = endpoint{text[:i], text[i+1:]}

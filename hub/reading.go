@@ -41,11 +41,10 @@ func (m *Metrics) Redis(up func() bool) {
 		func() float64 { return oneIf(up()) }))
 }
 
-// Pool adds how many connections to the store are in use. The embedded store
-// has none.
+// Pool adds how many connections to the store are in use.
 func (m *Metrics) Pool(inUse func() int) {
 	m.registration.MustRegister(prometheus.NewGaugeFunc(
-		prometheus.GaugeOpts{Name: "store_pool_in_use", Help: "Connections to Postgres that are in use. Only where it is configured."},
+		prometheus.GaugeOpts{Name: "store_pool_in_use", Help: "Connections to the store that are in use."},
 		func() float64 { return float64(inUse()) }))
 }
 

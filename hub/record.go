@@ -100,9 +100,10 @@ func (a *api) getAttendance(c *call) error {
 	return nil
 }
 
-// record reads a room's attendance record, up to now.
+// record reads a room's attendance record, up to now. A great one takes longer
+// than a store that is away is waited for elsewhere.
 func (a *api) record(c *call, id room.ID) (*room.History, room.Record, error) {
-	h, err := archived(a, c, "read an attendance record", func(ctx context.Context) (*room.History, error) {
+	h, err := inTurn(requestTakesAtMost, a, c, "read an attendance record", func(ctx context.Context) (*room.History, error) {
 		return a.Archive.History(ctx, id)
 	})
 	if err != nil {
@@ -148,7 +149,7 @@ func (c *call) format() (string, error) {
 	case "xlsx":
 		return xlsxType, nil
 	case "":
-		return negotiation.SelectQValue(strings.Join(c.r.Header.Values("Accept"), ","), []string{jsonType, csvType, xlsxType}), nil
+		return negotiation.SelectQValue(strings.ToLower(strings.Join(c.r.Header.Values("Accept"), ",")), []string{jsonType, csvType, xlsxType}), nil
 	}
 	return "", room.BadField("format", "json, csv or xlsx")
 }

@@ -10,6 +10,12 @@ import (
 	"github.com/lectern-room/lectern/room"
 )
 
+// TestKeyIsText: a header may have any bytes, and Postgres takes text.
+func TestKeyIsText(t *testing.T) {
+	s := newSchool(t)
+	s.refused("bad_request", "key", "POST", "/v1/rooms", `{"title":"Algebra","capacity":2}`, with(s.teacher(), "Idempotency-Key", "caf\xe9"))
+}
+
 func TestOpenRoom(t *testing.T) {
 	s := newSchool(t)
 	const body = `{"title":"Algebra","capacity":2,"options":{"locked":true},"unknown":1}`

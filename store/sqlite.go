@@ -78,6 +78,9 @@ func openSQLite(ctx context.Context, folder string, log *slog.Logger, clock cloc
 	return s, nil
 }
 
+// InUse returns how many connections for reading are in use.
+func (s *SQLite) InUse() int { return s.db.Stats().InUse }
+
 func (s *SQLite) open(ctx context.Context) error {
 	err := keepPrivate(filepath.Join(s.folder, database))
 	if err != nil {

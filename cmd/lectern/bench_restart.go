@@ -26,7 +26,7 @@ func (c *restartCommand) Run(ctx context.Context, p *program) error {
 		return errors.New("--students is a number from 1, --joining from 0, --rate is more than 0")
 	}
 	if c.Instances < 2 {
-		return errors.New("one of its own instances leaves and others stay: --instances is 2 or more")
+		return errors.New("one of its own instances leaves and others stay: --instances is 2 or more, on LECTERN_POSTGRES_URL and LECTERN_REDIS_URL")
 	}
 	need := plan{scenario: "restart", sockets: c.Students + c.Joining + 1, settings: map[string]any{
 		"students": c.Students, "joining": c.Joining, "a_second": c.Rate, "instances": c.Instances,

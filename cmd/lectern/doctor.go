@@ -41,6 +41,9 @@ var errUnfit = errors.New("something has to be mended")
 
 // Run says what keeps an instance from doing its work here.
 func (c *doctorCommand) Run(ctx context.Context, p *program) error {
+	if c.Sockets < 0 {
+		return fmt.Errorf("--sockets is %d: accepted is a number from 0", c.Sockets)
+	}
 	d := newDoctor(p, c.Sockets)
 	found := d.examine(ctx, d.checks())
 	if err := found.write(p.stdout, c.JSON); err != nil {

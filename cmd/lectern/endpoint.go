@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,13 +41,17 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
+// publicRoutes is no http.ServeMux, which would redirect paths to how it
+// writes them before anyone has looked at the host.
 func publicRoutes(api, pages http.Handler) http.Handler {
-	routes := http.NewServeMux()
-	for _, path := range []string{"/v1/", "/openapi.json", "/healthz", "/readyz"} {
-		routes.Handle(path, api)
-	}
-	routes.Handle("/", pages)
-	return routes
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/v1", strings.HasPrefix(path, "/v1/"), path == "/openapi.json", path == "/healthz", path == "/readyz":
+			api.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	})
 }
 
 func opsRoutes(api http.Handler, registry *prometheus.Registry) http.Handler {

@@ -172,13 +172,20 @@ func TestMigrateCommand(t *testing.T) {
 	if _, err := os.Stat(folder); err == nil {
 		t.Error("the check made the folder")
 	}
-	if out := must(t, environ, "", "migrate", "--check", "--json"); out != `{"done":false,"store":false}`+"\n" {
+	if out := must(t, environ, "", "migrate", "--check", "--json"); out != `{"done":false,"migrations":[],"store":false}`+"\n" {
 		t.Errorf("check of nothing, for programs: %q", out)
 	}
 	if out := must(t, environ, "", "migrate", "--json"); !strings.HasPrefix(out, `{"done":true,"migrations":["00001_rooms.sql"],"store":true}`) {
 		t.Errorf("for programs: %q", out)
 	}
-	environ = []string{"LECTERN_DATA=" + filepath.Join(t.TempDir(), "other")}
+	folder = t.TempDir()
+	environ = []string{"LECTERN_DATA=" + folder}
+	if out := must(t, environ, "", "migrate", "--check"); !strings.Contains(out, "no store") {
+		t.Errorf("check of an empty folder: %q", out)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("the check made %v, %v", entries, err)
+	}
 	if out := must(t, environ, "", "migrate"); !strings.HasPrefix(out, "done: ") {
 		t.Errorf("first: %q", out)
 	}

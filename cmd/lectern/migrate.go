@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"log/slog"
 )
 
 type migrateCommand struct {
@@ -20,14 +19,11 @@ func (c *migrateCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(settings.data); c.Check && settings.embedded() && errors.Is(err, fs.ErrNotExist) {
-		if c.JSON {
-			return json.NewEncoder(p.stdout).Encode(map[string]any{"done": false, "store": false})
-		}
-		_, err = fmt.Fprintf(p.stdout, "there is no store in %s yet\n", settings.data)
-		return err
+	log := newLogger(p.stderr, settings)
+	if c.Check {
+		return c.check(ctx, p, settings, log)
 	}
-	s, err := openRooms(ctx, settings, newLogger(p.stderr, settings))
+	s, err := openRooms(ctx, settings, log)
 	if err != nil {
 		return err
 	}
@@ -36,21 +32,40 @@ func (c *migrateCommand) Run(ctx context.Context, p *program) (err error) {
 	if err != nil {
 		return err
 	}
-	if !c.Check {
-		stop := showWork(p.stderr, "migrating")
-		err := s.Migrate(ctx)
-		stop()
-		if err != nil {
-			return err
-		}
+	stop := showWork(p.stderr, "migrating")
+	err = s.Migrate(ctx)
+	stop()
+	if err != nil {
+		return err
 	}
-	return c.report(p, pending)
+	return c.report(p, true, pending)
 }
 
-// report says what was done, or is to do.
-func (c *migrateCommand) report(p *program, migrations []string) error {
+// check only looks, beside a server or not.
+func (c *migrateCommand) check(ctx context.Context, p *program, settings *config, log *slog.Logger) (err error) {
+	r, err := findRecords(ctx, settings, log)
+	if errors.Is(err, errNoStore) {
+		if c.JSON {
+			return c.report(p, false, nil)
+		}
+		_, err = fmt.Fprintf(p.stdout, "there is no store %s yet\n", settings.place())
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	defer closing(r, &err)
+	pending, err := r.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	return c.report(p, true, pending)
+}
+
+// report says what was done, or is to do, and whether there is a store.
+func (c *migrateCommand) report(p *program, store bool, migrations []string) error {
 	if c.JSON {
-		return json.NewEncoder(p.stdout).Encode(map[string]any{"done": !c.Check, "store": true, "migrations": append([]string{}, migrations...)})
+		return json.NewEncoder(p.stdout).Encode(map[string]any{"done": !c.Check, "store": store, "migrations": append([]string{}, migrations...)})
 	}
 	did := "done"
 	if c.Check {

@@ -30,6 +30,8 @@ type records interface {
 	io.Closer
 }
 
+var errNoStore = errors.New("there is no store")
+
 // openRecords opens the store that the settings name, which must be there.
 func openRecords(ctx context.Context, c *config, log *slog.Logger) (records, error) {
 	r, err := findRecords(ctx, c, log)
@@ -56,7 +58,7 @@ func findRecords(ctx context.Context, c *config, log *slog.Logger) (records, err
 	}
 	embedded, err := store.ReadSQLite(ctx, c.data)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no store %s: set LECTERN_DATA or LECTERN_POSTGRES_URL to what the server has", c.place())
+		return nil, fmt.Errorf("%w %s: set LECTERN_DATA or LECTERN_POSTGRES_URL to what the server has", errNoStore, c.place())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("LECTERN_DATA: %w", err)

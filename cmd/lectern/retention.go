@@ -7,11 +7,10 @@ import (
 )
 
 const (
-	// leastRetention leaves an instructor time to fetch the record of a room
-	// that was closed by mistake, or by itself.
-	leastRetention = time.Hour
-	// forgetEvery is how long after its time a room may still be there: a
-	// small part of the shortest retention.
+	// leastRetention is as long as the pause between two looks.
+	leastRetention = forgetPause
+	// forgetEvery is how long after its time a room may still be there, or a
+	// quarter of the retention where that is less.
 	forgetEvery = 15 * time.Minute
 	// forgetAtOnce bounds how long one look at old rooms keeps the store busy.
 	forgetAtOnce = 50
@@ -27,7 +26,7 @@ func (r *reader) retention(flag, text string) time.Duration {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d != 0 && d < leastRetention {
-		r.wrong(flag, text, "0, for ever, or a duration of an hour or more, such as 8760h")
+		r.wrong(flag, text, "0, for ever, or a duration of a second or more, such as 8760h")
 	}
 	return d
 }
@@ -47,7 +46,8 @@ func (s *server) forget(ctx context.Context) {
 		wait = forgetPause
 		if s.forgetSome(ctx) == 0 {
 			// Not all instances at the same moment.
-			wait = forgetEvery/2 + rand.N(forgetEvery/2)
+			most := max(2*forgetPause, min(forgetEvery, s.retention/4))
+			wait = most/2 + rand.N(most/2)
 		}
 	}
 }

@@ -39,6 +39,8 @@ type rooms interface {
 	Migrate(ctx context.Context) error
 	// Pending returns the names of the migrations that Migrate would carry out.
 	Pending(ctx context.Context) ([]string, error)
+	// InUse returns how many connections to the store are in use.
+	InUse() int
 	// Erase takes a person's id and name out of all closed rooms. If it fails,
 	// what it has done so far stays.
 	Erase(ctx context.Context, user room.UserID) (room.Erasure, error)

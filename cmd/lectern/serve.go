@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -74,9 +75,7 @@ type server struct {
 func (s *server) assemble() {
 	s.registry = newRegistry()
 	metrics := hub.NewMetrics(prometheus.WrapRegistererWithPrefix("lectern_", s.registry))
-	if postgres, ok := s.rooms.(*store.Postgres); ok {
-		metrics.Pool(postgres.InUse)
-	}
+	metrics.Pool(s.rooms.InUse)
 	var shared carrier = &store.Local{}
 	var redisUp func() bool
 	if s.redis != nil {
@@ -120,6 +119,9 @@ func (s *server) listen() error {
 			return fmt.Errorf("LECTERN_OPS_LISTEN: %w", err)
 		}
 		opsAddress = s.ops.address
+	}
+	if s.anyPort() && !s.log.Enabled(context.Background(), slog.LevelInfo) {
+		fmt.Fprintln(s.stdout, "Listening: ", s.public.address, opsAddress) // nobody could know the ports
 	}
 	s.log.Info("listening", "address", s.public.address, "ops", opsAddress, "instance", s.instance, "version", version())
 	return nil
@@ -208,7 +210,7 @@ func (s *server) greet() error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.stdout, "Lectern:    %[1]s\nInstructor: %[1]s/#passport=%[2]s\nData:       %[3]s\n", s.public.address, token, s.data)
+	_, err = fmt.Fprintf(s.stdout, "Lectern:    %[1]s\nInstructor: %[1]s/#passport=%[2]s\nData:       %[3]s\n", cmp.Or(s.publicURL, s.public.address), token, s.data)
 	return err
 }
 

@@ -261,3 +261,28 @@ func TestServeRefusesToStart(t *testing.T) {
 		})
 	}
 }
+
+// TestHostBeforePath: whoever calls under another name learns nothing, however
+// the path is written.
+func TestHostBeforePath(t *testing.T) {
+	s := serve(t, "LECTERN_DATA="+t.TempDir())
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, path := range []string{"/v1", "//v1/me", "/v1//me", "/v1/./me", "/v1/../docs", "//", "/docs/../docs"} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", s.address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "evil.example"
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if media := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusForbidden || media != "application/problem+json" {
+			t.Errorf("%s: %s, %s", path, answer.Status, media)
+		}
+	}
+	if status, _ := fetch(t, "GET", s.address+"/v1", "", "", nil); status != http.StatusNotFound {
+		t.Errorf("/v1 is answered %d", status)
+	}
+}

@@ -78,6 +78,11 @@ type config struct {
 	logLevel  slog.Level
 }
 
+// anyPort tells whether the kernel chooses a port.
+func (c *config) anyPort() bool {
+	return strings.HasSuffix(c.listen, ":0") || strings.HasSuffix(c.opsListen, ":0")
+}
+
 // embedded tells whether the store is the instance's own.
 func (c *config) embedded() bool { return c.postgres.URL == "" }
 
@@ -112,7 +117,7 @@ func (s *settings) check(e environment) (*config, error) {
 		Prefix: r.prefix("redis-prefix", s.RedisPrefix),
 	}
 	if c.embedded() && c.redis.URL != "" {
-		r.wrong("redis-url", "set", "a URL only beside LECTERN_POSTGRES_URL: an embedded store is one instance's")
+		r.wrong("redis-url", hidePassword(c.redis.URL), "a URL only beside LECTERN_POSTGRES_URL: an embedded store is one instance's")
 	}
 	c.guests = r.boolean("guests", cmp.Or(s.Guests, strconv.FormatBool(c.embedded())))
 	if c.instance == "" {
