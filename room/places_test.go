@@ -184,11 +184,11 @@ func TestApproval(t *testing.T) {
 		"had a seat before": {after(roomOf(2, "ann"), approval(true)), []Command{join("ann"), leave("ann"), join("ann")}, "already seated 1, ok, pending", "left ann, joined ann pending", " |  | ann"},
 
 		"admitted":              {asks(2, "ann", "ben"), []Command{admit("ben")}, "1", "seated ben 1", "1 ben |  | ann"},
-		"admitted twice":        {asks(2, "ann"), []Command{admit("ann"), admit("ann")}, "1, 0", "seated ann 1", "1 ann |  | "},
+		"admitted twice":        {asks(2, "ann"), []Command{admit("ann"), admit("ann")}, "1, 1", "seated ann 1", "1 ann |  | "},
 		"admitted, a stranger":  {asks(2), []Command{admit("ann")}, "not_found", "", " |  | "},
 		"admitted, gone":        {asks(2, "ann"), []Command{leave("ann"), admit("ann")}, "ok, not_found", "left ann", " |  | "},
 		"admitted, full":        {asks(1, "ann", "ben"), []Command{admit("ann"), admit("ben")}, "1, room_full", "seated ann 1", "1 ann |  | ben"},
-		"admitted to the line":  {lines(1, "ann", "ben", "cat"), []Command{admit("ann"), admit("cat"), admit("ben"), admit("ben")}, "1, 1, 1, 0", "seated ann 1, admitted cat, admitted ben", "1 ann | cat ben | "},
+		"admitted to the line":  {lines(1, "ann", "ben", "cat"), []Command{admit("ann"), admit("cat"), admit("ben"), admit("ben")}, "1, 1, 1, 1", "seated ann 1, admitted cat, admitted ben", "1 ann | cat ben | "},
 		"all":                   {asks(3, "ann", "ben"), []Command{admitAll(), admitAll()}, "2, 0", "seated ann 1, seated ben 2", "1 ann 2 ben |  | "},
 		"all, nobody asks":      {asks(3), []Command{admitAll()}, "0", "", " |  | "},
 		"all, too many":         {asks(2, "ann", "ben", "cat"), []Command{admitAll(), admitAll()}, "2, 0", "seated ann 1, seated ben 2", "1 ann 2 ben |  | cat"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +24,10 @@ const (
 	brokenAfter = 3 * beatEvery
 	// compareEvery is how long a room may lag behind the store unnoticed.
 	compareEvery = 2 * time.Second
+	// reapedAtOnce is how many rooms of the dead an instance sees to at a time:
+	// enough to keep a store busy, which sets the pace, and few enough that the
+	// survivors, each of which takes other ones, do not do the same work all over.
+	reapedAtOnce = 256
 	// onItsWay is longer than an entry takes to another instance.
 	onItsWay = 100 * time.Millisecond
 )
@@ -72,7 +78,7 @@ func (g *Registrar) Recover(ctx context.Context) error {
 	if !g.beat(ctx) {
 		return fmt.Errorf("the store did not answer the first beat: %w", ErrUnavailable)
 	}
-	return g.reap(ctx)
+	return g.reap(ctx, math.MaxInt)
 }
 
 // beat tells the store that this instance lives, and learns its time.
@@ -129,25 +135,59 @@ func (g *Registrar) lookAround(ctx context.Context) {
 			g.Log.WarnContext(ctx, "instances have been silent for too long and count as dead: they were killed, or do not reach the store", "instances", dead)
 		}
 	}
-	if err := g.reap(ctx); err != nil && ctx.Err() == nil {
+	if err := g.reap(ctx, reapedAtOnce); err != nil && ctx.Err() == nil {
 		g.Log.WarnContext(ctx, "sessions of dead instances not ended yet: this is tried again", "err", err)
 	}
 }
 
 // reap ends the sessions of dead instances, also those that began after the
-// instance was marked.
-func (g *Registrar) reap(ctx context.Context) error {
-	orphans, err := g.Store.Orphans(ctx)
-	if err != nil {
-		return fmt.Errorf("look for the sessions of dead instances: %w", err)
+// instance was marked. Of more rooms than may be seen to at once it takes any,
+// and looks again when they are done, for as long as ctx lasts: by then others
+// have seen to some of the rest.
+func (g *Registrar) reap(ctx context.Context, atOnce int) error {
+	for ctx.Err() == nil {
+		orphans, err := g.Store.Orphans(ctx)
+		if err != nil {
+			return fmt.Errorf("look for the sessions of dead instances: %w", err)
+		}
+		more := len(orphans) > atOnce
+		if more {
+			rand.Shuffle(len(orphans), func(i, j int) { orphans[i], orphans[j] = orphans[j], orphans[i] })
+			orphans = orphans[:atOnce]
+		}
+		if done := g.reapIn(ctx, orphans); !more || !anyOf(ctx, done, len(orphans)) {
+			return nil
+		}
 	}
+	return nil
+}
+
+// reapIn asks for it in some rooms. What is sent tells whether it is decided;
+// where it is not, it is asked again at another look.
+func (g *Registrar) reapIn(ctx context.Context, orphans []Orphan) <-chan bool {
+	done := make(chan bool, len(orphans))
 	for _, o := range orphans {
 		g.Log.InfoContext(ctx, "sessions of a dead instance end", "room", o.Room, "instance", o.Instance, "at", o.BeatAt)
 		g.Ask(Command{Type: CommandReap, Room: o.Room, Instance: o.Instance, At: o.BeatAt}, func(o Outcome) {
-			g.Metrics.reaped(o.Answer.Count) // where it was not decided it is asked again at the next look
+			g.Metrics.reaped(o.Answer.Count)
+			done <- o.Err == nil
 		})
 	}
-	return nil
+	return done
+}
+
+// anyOf waits until so many are done, or ctx is, and tells whether any went
+// well.
+func anyOf(ctx context.Context, done <-chan bool, n int) (well bool) {
+	for range n {
+		select {
+		case ok := <-done:
+			well = well || ok
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return well
 }
 
 // compare finds the rooms here that lag behind the store, whatever the bus
@@ -175,7 +215,7 @@ func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
 		case here[d.id] <= at:
 		case kept:
 			g.Log.ErrorContext(ctx, "the store has lost entries of a room: it was brought back from a backup, or a standby took over that had not everything", "room", d.id, "here", here[d.id], "stored", at)
-			d.clear()
+			g.reread(context.WithoutCancel(ctx), d)
 		default:
 			g.Log.InfoContext(ctx, "a room is not in the store any more: it was deleted, as old, or by hand", "room", d.id)
 			d.clear()
@@ -189,6 +229,17 @@ func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
 	for _, d := range behind {
 		g.fill(d)
 	}
+}
+
+// reread loads a room anew of which the store has lost entries, and tells the
+// listener: it may be long until anything happens there.
+func (g *Registrar) reread(ctx context.Context, d *desk) {
+	d.clear()
+	g.start(func() {
+		if g.load(ctx, d) == nil {
+			d.see(func(v View) { g.Listener.Applied(v.Room, &Entry{Room: d.id, Version: v.Version, At: v.At}) }, g.Now())
+		}
+	})
 }
 
 // behind returns the rooms here that are not at the versions yet.

@@ -14,6 +14,9 @@ import (
 const (
 	// batchLimit bounds one entry: some 300 KB of log, saved in milliseconds.
 	batchLimit = 1024
+	// readAtOnce bounds one look at the log: even of full batches it is read in
+	// a fraction of answerWithin, so that every try gets further.
+	readAtOnce = 64
 	// gatherFor is how long what is asked of a busy room waits for more, a
 	// tenth of what people notice; unpaced is how many batches go at once
 	// before a room is busy.
@@ -55,7 +58,8 @@ const (
 // room's lock: it must not block and must not call the Registrar.
 type Listener interface {
 	// Applied is told of every entry that is applied here, in order, after
-	// the commands in it have been answered.
+	// the commands in it have been answered. Where the store has lost entries
+	// it is told of the last that is left, without what happened in it.
 	Applied(r *Room, e *Entry)
 	// Holds tells whether the room is being shown and must stay in memory.
 	Holds(id ID) bool
@@ -365,14 +369,14 @@ func (g *Registrar) readOn(ctx context.Context, d *desk) error {
 		if version == 0 {
 			return nil // not loaded: the load will see them
 		}
-		entries, err := g.Store.Entries(ctx, d.id, version, batchLimit)
+		entries, err := g.Store.Entries(ctx, d.id, version, readAtOnce)
 		if err != nil {
 			return fmt.Errorf("read the log of room %s after %d: %w", d.id, version, err)
 		}
 		for _, e := range entries {
 			d.apply(g, e)
 		}
-		if len(entries) < batchLimit {
+		if len(entries) < readAtOnce {
 			return nil
 		}
 	}

@@ -54,11 +54,19 @@ func (r *reader) erase(ctx context.Context, user room.UserID, do func(context.Co
 		if ctx.Err() != nil {
 			return erasure, context.Cause(ctx)
 		}
-		var e eraser
-		err := do(ctx, id, func(ctx context.Context, tx connection, now time.Time) error {
-			e = eraser{reader: r, tx: tx, user: user, rows: map[string]int{}}
-			return e.erase(ctx, id, now)
+		e := eraser{reader: r, user: user, rows: map[string]int{}}
+		closed := false
+		err := r.look(ctx, id, func(tx *sql.Tx) (err error) {
+			e.tx = tx
+			closed, err = e.find(ctx, id)
+			return err
 		})
+		if closed { // and stays so
+			err = do(ctx, id, func(ctx context.Context, tx connection, now time.Time) error {
+				e.tx = tx
+				return e.erase(ctx, id, now)
+			})
+		}
 		switch {
 		case err != nil:
 			return erasure, fmt.Errorf("erase %s from room %s: %w", user, id, err)

@@ -5,11 +5,15 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lectern-room/lectern/room"
+	"github.com/lectern-room/lectern/store"
 	"github.com/lectern-room/lectern/store/storetest"
 )
 
@@ -42,6 +46,30 @@ func TestNothingIsLeftInTheFiles(t *testing.T) {
 	}
 	if s.Close(); inFiles(t, folder, erased) || !inFiles(t, folder, other) {
 		t.Errorf("in the files: of the erased %t, of another %t", inFiles(t, folder, erased), inFiles(t, folder, other))
+	}
+}
+
+// TestEraseHoldsNobodyUp: a room that is not closed is only looked at, as if
+// somebody had it locked for long.
+func TestEraseHoldsNobodyUp(t *testing.T) {
+	address := fresh(t)
+	h := openHall(t, openPostgres(t, address))
+	h.save(t, h.joins(3))
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `SELECT FROM room WHERE id = $1 FOR UPDATE`, h.room.ID); err != nil {
+		t.Fatal(err)
+	}
+	erasure, err := h.store.(*store.Postgres).Erase(t.Context(), student(2))
+	if err != nil || !slices.Equal(erasure.Open, []room.ID{h.room.ID}) || len(erasure.Rows) > 0 {
+		t.Errorf("erased %+v, %v", erasure, err)
 	}
 }
 

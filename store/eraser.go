@@ -18,8 +18,8 @@ const rewrittenAtOnce = 64
 const (
 	selectMentions = `
 		SELECT version, answers, events FROM room_log
-		WHERE room_id = $1 AND version > $2 AND (%[1]s(answers, $3) > 0 OR %[1]s(events, $3) > 0)
-		ORDER BY version LIMIT $4`
+		WHERE room_id = $1 AND version > $2 AND version <= $2 + $4 AND (%[1]s(answers, $3) > 0 OR %[1]s(events, $3) > 0)
+		ORDER BY version`
 
 	rewriteEntry = `UPDATE room_log SET answers = $3, events = $4 WHERE room_id = $1 AND version = $2`
 
@@ -48,8 +48,20 @@ type eraser struct {
 	open bool           // the room is not closed, and knows the person
 }
 
-// erase does all of it, if the room knows the person. Of a room that is not
-// closed it only finds out.
+// find finds out whether the room is closed, and of one that is not, whether
+// it knows the person: it holds nobody up there.
+func (e *eraser) find(ctx context.Context, id room.ID) (closed bool, err error) {
+	e.room, err = loadHeader(ctx, e.tx, id)
+	switch {
+	case errors.Is(err, room.ErrNotFound):
+		return false, nil // deleted meanwhile
+	case err != nil || e.room.Status == room.Closed:
+		return err == nil, err
+	}
+	return false, e.eraseLog(ctx)
+}
+
+// erase does all of it, if the room, which is closed, knows the person.
 func (e *eraser) erase(ctx context.Context, id room.ID, now time.Time) (err error) {
 	e.room, err = loadHeader(ctx, e.tx, id)
 	if errors.Is(err, room.ErrNotFound) {
@@ -59,7 +71,7 @@ func (e *eraser) erase(ctx context.Context, id room.ID, now time.Time) (err erro
 		return err
 	}
 	e.to = room.UserID("erased:" + room.NewToken())
-	if err := e.eraseLog(ctx); err != nil || e.room.Status != room.Closed {
+	if err := e.eraseLog(ctx); err != nil {
 		return err
 	}
 	for _, part := range []struct {
@@ -92,15 +104,15 @@ func (e *eraser) change(ctx context.Context, table, statement string, args ...an
 	return err
 }
 
-// eraseLog rewrites the entries that mention the person, some at a time.
+// eraseLog rewrites the entries that mention the person, some at a time. Of a
+// room that is not closed it only finds the first.
 func (e *eraser) eraseLog(ctx context.Context) error {
 	text, err := json.Marshal(e.user)
 	if err != nil {
 		return err
 	}
-	var last mentioning
-	for more := true; more; {
-		rows, err := e.tx.QueryContext(ctx, fmt.Sprintf(selectMentions, e.position), e.room.ID, last.version, string(text), rewrittenAtOnce)
+	for after := int64(0); after < e.room.Version; after += rewrittenAtOnce {
+		rows, err := e.tx.QueryContext(ctx, fmt.Sprintf(selectMentions, e.position), e.room.ID, after, string(text), rewrittenAtOnce)
 		if err != nil {
 			return err
 		}
@@ -108,15 +120,14 @@ func (e *eraser) eraseLog(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, last = range some {
-			if err := e.eraseEntry(ctx, last); err != nil {
-				return fmt.Errorf("version %d: %w", last.version, err)
+		for _, m := range some {
+			if err := e.eraseEntry(ctx, m); err != nil {
+				return fmt.Errorf("version %d: %w", m.version, err)
 			}
 			if e.open {
 				return nil
 			}
 		}
-		more = len(some) == rewrittenAtOnce
 	}
 	return nil
 }

@@ -38,7 +38,17 @@ const (
 	// callers wait, so that the server's limits come first: they spare the
 	// connection, and tell what became of the steps.
 	saveTimeout = statementTimeout + 500*time.Millisecond
+	// perPerson is how much longer a statement and a save may take for each
+	// person in a step beyond groupRows, several times what they do on a busy
+	// machine: a full hall that closes is one step, which would else be tried
+	// for ever.
+	perPerson = 300 * time.Microsecond
 )
+
+// extra is how much longer than others a step may take to save.
+func extra(step *room.Step) time.Duration {
+	return time.Duration(max(0, len(step.People)-groupRows)) * perPerson
+}
 
 // limits are the server's names for those that it keeps.
 var limits = map[string]time.Duration{

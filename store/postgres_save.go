@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,12 +26,17 @@ const claimTries = 3
 
 // Save is room.Store's. Steps of different rooms that wait at the same moment
 // share one round trip and one commit. A step that opens a room, or takes or
-// gives up a name, is saved alone: it may have to wait for another room's.
+// gives up a name, is saved alone: it may have to wait for another room's. So
+// is one that takes long, for which others would have to wait, and which is
+// seen through: to decide it again takes long too.
 func (p *Postgres) Save(ctx context.Context, step room.Step) error {
 	w := &saving{step: step, done: make(chan error, 1)}
 	work := context.WithoutCancel(ctx) // a caller who leaves does not undo what others share
+	if extra(&step) > 0 {
+		ctx = work
+	}
 	switch {
-	case step.Entry.Version == 1 || len(step.Claim) > 0 || len(step.Release) > 0:
+	case step.Entry.Version == 1 || len(step.Claim) > 0 || len(step.Release) > 0 || extra(&step) > 0:
 		p.saves.Go(func() { w.done <- p.saveAlone(work, &w.step) })
 	case p.line.enter(w):
 		p.saves.Go(func() { p.fly(work) })
@@ -101,7 +107,7 @@ func (p *Postgres) writeGroup(ctx context.Context, steps []*room.Step) (moved ma
 
 // saveAlone saves one step in a round trip of its own.
 func (p *Postgres) saveAlone(ctx context.Context, step *room.Step) error {
-	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout+extra(step))
 	defer cancel()
 	var err error
 	for range claimTries {
@@ -119,8 +125,10 @@ func (p *Postgres) saveAlone(ctx context.Context, step *room.Step) error {
 
 // SaveNext is room.Store's: while it decides, the room's row is locked.
 func (p *Postgres) SaveNext(ctx context.Context, id room.ID, after int64, next func([]room.Entry) (room.Step, bool)) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	limit := time.AfterFunc(saveTimeout, cancel)
+	defer limit.Stop()
 	var step room.Step
 	err := p.on(ctx, func(conn *sql.Conn) error {
 		tx, err := conn.BeginTx(ctx, nil)
@@ -136,6 +144,7 @@ func (p *Postgres) SaveNext(ctx context.Context, id room.ID, after int64, next f
 		if step, ok = next(missed); !ok {
 			return nil
 		}
+		limit.Reset(saveTimeout + extra(&step))
 		if err := saveStep(ctx, conn, &step); err != nil {
 			return err
 		}

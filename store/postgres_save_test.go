@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -120,4 +121,49 @@ func TestPostgresSaveGivesUp(t *testing.T) {
 		h.again(t, step)
 	}
 	h.holds(t)
+}
+
+// TestPostgresFullHall: a step that changes a whole hall has longer than
+// others, for as long as it lasts, whichever way it is saved.
+func TestPostgresFullHall(t *testing.T) {
+	address := fresh(t)
+	h := openHall(t, openPostgres(t, address))
+	for _, statement := range []string{
+		`CREATE TABLE seen (id bigserial, allowed text)`,
+		`CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+			'BEGIN INSERT INTO seen (allowed) VALUES (current_setting(''statement_timeout'')); RETURN NULL; END'`,
+		`CREATE TRIGGER see AFTER INSERT ON room_log FOR EACH STATEMENT EXECUTE FUNCTION see()`,
+	} {
+		alter(t, address, statement)
+	}
+	next := func(step room.Step) {
+		t.Helper()
+		err := h.store.SaveNext(t.Context(), h.room.ID, h.room.Version, func([]room.Entry) (room.Step, bool) { return step, true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.room.Apply(step.Entry)
+	}
+	h.save(t, h.joins(1))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	last := h.joins(4_096 + 20)
+	if err := h.store.Save(gone, last); err != nil {
+		t.Errorf("a step that takes long is not waited for: %v", err)
+	}
+	h.room.Apply(last.Entry)
+	next(h.joins(4_096 + 30))
+	next(h.joins(1))
+	h.save(t, h.joins(1))
+	h.holds(t)
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var allowed []string
+	err = conn.QueryRow(t.Context(), `SELECT array_agg(allowed ORDER BY id) FROM seen`).Scan(&allowed)
+	if want := []string{"2s", "2006ms", "2009ms", "2s", "2s"}; err != nil || !slices.Equal(allowed, want) {
+		t.Errorf("allowed %v, want %v, error %v", allowed, want, err)
+	}
 }

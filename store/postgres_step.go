@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
@@ -100,17 +101,20 @@ const (
 )
 
 // write saves steps of different rooms in one round trip, which is a
-// transaction if the connection is in none. The rooms statement is the first;
-// write returns which rooms it has moved on.
+// transaction if the connection is in none. The rooms statement is the first
+// to write; write returns which rooms it has moved on.
 func write(ctx context.Context, conn *pgx.Conn, rooms string, steps ...*room.Step) (moved map[room.ID]bool, err error) {
 	var tables tables
+	var batch pgx.Batch
 	for _, step := range steps {
 		if err := tables.add(step); err != nil {
 			return nil, err
 		}
+		if more := extra(step); more > 0 {
+			batch.Queue(allowStatements, strconv.FormatInt((statementTimeout+more).Milliseconds(), 10))
+		}
 	}
 	moved = make(map[room.ID]bool, len(steps))
-	var batch pgx.Batch
 	batch.Queue(rooms, tables.rooms.args()...).Query(func(rows pgx.Rows) error {
 		var id room.ID
 		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {

@@ -1,14 +1,19 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -198,4 +203,62 @@ func TestRedisCallerGivesUp(t *testing.T) {
 	if !r.Up() {
 		t.Error("Redis counts as away")
 	}
+}
+
+// cutBefore is a connection that breaks when a word is to be written, once the
+// server has seen what came before it.
+type cutBefore struct {
+	net.Conn
+	word []byte
+}
+
+func (c cutBefore) Write(p []byte) (int, error) {
+	at := bytes.Index(p, c.word)
+	if at < 0 {
+		return c.Conn.Write(p)
+	}
+	n, err := c.Conn.Write(p[:at])
+	if err == nil {
+		err = c.Conn.(*net.TCPConn).CloseWrite()
+	}
+	_, read := io.Copy(io.Discard, c.Conn)
+	return n, errors.Join(io.ErrUnexpectedEOF, err, read)
+}
+
+// TestRedisPushCut: a push that did not get through as a whole leaves nothing
+// behind that stays for ever.
+func TestRedisPushCut(t *testing.T) {
+	server := startRedis(t)
+	r := openRedis(t, server.URL(), slog.DiscardHandler)
+	r.client.AddHook(cutting("expire"))
+	commands := make([]room.Command, 20)
+	for i := range commands {
+		commands[i] = aJoin("r1", i)
+	}
+	if err := r.Push(t.Context(), "r1", commands); err == nil {
+		t.Error("the push got through")
+	}
+	other := openRedis(t, server.URL(), slog.DiscardHandler)
+	if lives := other.client.TTL(t.Context(), r.queue("r1")).Val(); lives == -1 {
+		t.Error("the queue stays for ever")
+	}
+}
+
+// cutting has the connections of a client break before they write a word.
+type cutting string
+
+// DialHook is redis.Hook's.
+func (c cutting) DialHook(dial redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return cutBefore{conn, []byte(c)}, err
+	}
+}
+
+// ProcessHook is redis.Hook's.
+func (cutting) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+// ProcessPipelineHook is redis.Hook's.
+func (cutting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }

@@ -23,6 +23,10 @@ const (
 	queueLimit = room.MaxCapacity
 	// pushLimit bounds what is written within one timeout: some 300 KB.
 	pushLimit = 1_024
+	// onePacket is how many bytes of commands arrive together or not at all:
+	// with the words around them fewer than the 1,460 of a packet. They need no
+	// transaction, which would cost a lone command a tenth more.
+	onePacket = 800
 	// commandField is the field of a queue's items that holds the command.
 	commandField = "c"
 	// lockLife is how long the lock of an instance that has died is held:
@@ -44,15 +48,20 @@ func (r *Redis) Push(ctx context.Context, id room.ID, commands []room.Command) e
 }
 
 func (r *Redis) push(ctx context.Context, queue string, commands []room.Command) error {
-	items := make([][]byte, len(commands))
+	items, size := make([][]byte, len(commands)), 0
 	for i, c := range commands {
 		var err error
 		if items[i], err = r.form.Marshal(c); err != nil {
 			return fmt.Errorf("encode a command: %w", err)
 		}
+		size += len(items[i])
 	}
 	return r.do(ctx, func(ctx context.Context) error {
-		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		pipelined := r.client.TxPipelined // or a queue that was cut off before its end would stay for ever
+		if size <= onePacket {
+			pipelined = r.client.Pipelined
+		}
+		_, err := pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, item := range items {
 				p.XAdd(ctx, &redis.XAddArgs{Stream: queue, MaxLen: queueLimit, Approx: true, Values: []any{commandField, item}})
 			}

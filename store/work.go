@@ -50,6 +50,10 @@ func (p *Postgres) skipping(ctx context.Context, id room.ID, f work) error {
 	return p.do(ctx, id, lockForWork+skipLocked, f)
 }
 
+// allowStatements sets how many milliseconds the server gives the statements of
+// a transaction.
+const allowStatements = `SELECT set_config('statement_timeout', $1, true)`
+
 const lockForWork = `SELECT ` + databaseNow + ` FROM room WHERE id = $1 FOR UPDATE`
 
 // do does work on a room that the statement locks, if it finds one. What was
@@ -63,7 +67,7 @@ func (p *Postgres) do(ctx context.Context, id room.ID, lock string, f work) erro
 			return err
 		}
 		defer tx.Rollback()
-		if _, err := tx.ExecContext(ctx, `SELECT set_config('statement_timeout', $1, true)`,
+		if _, err := tx.ExecContext(ctx, allowStatements,
 			strconv.FormatInt(workTimeout.Milliseconds(), 10)); err != nil {
 			return err
 		}
