@@ -170,7 +170,7 @@ func (h *hall) expect(r *room.Room, version int64) {
 	switch {
 	case version < h.heard:
 		clear(h.touched) // some may never have been there
-		h.savedAt = time.Time{}
+		h.savedAt, h.moved = time.Time{}, true
 		h.each(func(s *socket) { s.conn.close(closeGoingAway, "the room was read anew") })
 	case h.heard > 0 && h.heard != version:
 		clear(h.touched)
@@ -265,7 +265,7 @@ func (h *hall) enter(s *socket, session room.SessionID) {
 	h.members[s] = true
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.in, s.session, s.left = h.id, session, ""
+	s.in, s.session, s.unsure, s.left = h.id, session, false, ""
 }
 
 // exit takes a socket out of the room. One whose join is not decided stays

@@ -105,3 +105,31 @@ func TestRemovedBeforeTheJoin(t *testing.T) {
 		})
 	})
 }
+
+// TestRemovedWithTheJoin: who is removed in the entry in which a join is
+// decided is in no room then, and may join another.
+func TestRemovedWithTheJoin(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		config, sqlite := newConfig(t, folder, prometheus.NewRegistry())
+		t.Cleanup(func() { sqlite.Close() })
+		store := &lateStore{Store: config.Registrar.Store}
+		config.Registrar.Store = store
+		c := begin(t, config)
+		lee, tab, kim := c.instructor("lee"), c.student("kim"), c.student("kim")
+		id, code := lee.open(5)
+		_, other := c.instructor("han").open(5)
+		tab.expect(message{"type": "join", "code": code}, message{"seat": 1})
+
+		store.late.Store(int64(time.Second))
+		lee.send(`{"id":"u","type":"update","room_id":"` + id + `","title":"Zoology"}`)
+		time.Sleep(100 * time.Millisecond)
+		kim.send(`{"id":"j","type":"join","code":"` + code + `"}`)
+		synctest.Wait()
+		lee.send(`{"id":"r","type":"remove","room_id":"` + id + `","user":"kim"}`)
+		kim.until("joined")
+		kim.until("you_were_removed")
+		synctest.Wait()
+		kim.expect(message{"type": "join", "code": other}, message{"seat": 1})
+	})
+}

@@ -73,17 +73,21 @@ type logReading struct {
 }
 
 // read goes through the log, of which entriesAfter returns what follows a
-// version, until the page is full, the log ends, or half of the time is over:
-// what was found by then is a page too.
+// version, until the page is full, the log ends or cannot be read on, or half
+// of the time is over: what was found by then is a page too.
 func (l *logReading) read(entriesAfter func(int64) ([]room.Entry, error)) (list[room.LogItem], error) {
 	began := time.Now()
-	var after int64
+	var first int64
 	if l.after != "" {
-		after, _ = strconv.ParseInt(l.after, 10, 64) // it is one: see listLog
+		first, _ = strconv.ParseInt(l.after, 10, 64) // it is one: see listLog
 	}
+	after := first
 	l.items = []room.LogItem{}
 	for {
 		entries, err := entriesAfter(after)
+		if err != nil && after > first {
+			return l.until(after), nil // where it is still so the next page hears of it
+		}
 		if err != nil {
 			return list[room.LogItem]{}, err
 		}

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -103,13 +102,17 @@ func (a *api) getAttendance(c *call) error {
 // record reads a room's attendance record, up to now. A great one takes longer
 // than a store that is away is waited for elsewhere.
 func (a *api) record(c *call, id room.ID) (*room.History, room.Record, error) {
-	h, err := inTurn(requestTakesAtMost, a, c, "read an attendance record", func(ctx context.Context) (*room.History, error) {
-		return a.Archive.History(ctx, id)
-	})
+	h, err := inTurn(requestTakesAtMost, a, c, readRecord, a.history(id))
 	if err != nil {
 		return nil, room.Record{}, err
 	}
 	return h, h.Record(a.Registrar.Now()), nil
+}
+
+const readRecord = "read an attendance record"
+
+func (a *api) history(id room.ID) func(context.Context) (*room.History, error) {
+	return func(ctx context.Context) (*room.History, error) { return a.Archive.History(ctx, id) }
 }
 
 func (a *api) setPolicy(c *call) (int, room.Policy, error) {
@@ -130,13 +133,17 @@ func (a *api) correct(c *call) (int, room.Attendance, error) {
 	if err != nil {
 		return 0, room.Attendance{}, err
 	}
-	_, record, err := a.record(c, command.Room)
-	for _, person := range record.People {
+	// What is saved by now does not wait for those who only read.
+	h, err := archivedWithin(requestTakesAtMost, a, c, readRecord, a.history(command.Room))
+	if err != nil {
+		return 0, room.Attendance{}, err
+	}
+	for _, person := range h.Record(a.Registrar.Now()).People {
 		if person.User == command.User {
 			return http.StatusOK, person, nil
 		}
 	}
-	return 0, room.Attendance{}, cmp.Or(err, error(room.ErrNotFound))
+	return 0, room.Attendance{}, room.ErrNotFound
 }
 
 // format returns the media type that is asked for.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -44,10 +45,9 @@ func (p *pacer) ready(every time.Duration, later func()) bool {
 	if !p.set {
 		p.set = true
 		if p.timer == nil {
-			p.timer = time.AfterFunc(wait, later)
-		} else {
-			p.timer.Reset(wait)
+			p.timer = time.AfterFunc(math.MaxInt64, later) // later may set it
 		}
+		p.timer.Reset(wait)
 	}
 	return false
 }
@@ -103,8 +103,8 @@ func (h *hall) later(p *pacer, tell func(*hall, *room.Room)) func() {
 				tell(h, v.Room)
 			}
 		})
-		if now, _ := h.hub.halls.Load(h.id); now == h && errors.Is(err, room.ErrUnavailable) {
-			time.AfterFunc(countEvery, h.later(p, tell))
+		if now, _ := h.hub.halls.Load(h.id); now == h && errors.Is(err, room.ErrUnavailable) && !h.hub.Draining() {
+			p.timer.Reset(countEvery)
 		}
 	}
 }

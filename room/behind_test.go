@@ -68,6 +68,7 @@ func TestStoreHasLost(t *testing.T) {
 		quiet.must(join(id, code, student(2)))
 		quiet.must(join(id, code, student(3)))
 		quiet.hold(true)
+		synctest.Wait() // who asked is answered before the listener is told
 		h.mu.Lock()
 		h.rooms[id] = backup
 		h.mu.Unlock()

@@ -239,6 +239,18 @@ func (d *desk) clear() {
 	d.empty()
 }
 
+// clearBeyond is clear for a room that is further than the store, and tells
+// whether it is.
+func (d *desk) clearBeyond(version int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	further := d.room != nil && d.room.Version > version
+	if further {
+		d.empty()
+	}
+	return further
+}
+
 // empty is clear for a caller who holds mu.
 func (d *desk) empty() { d.room, d.tail, d.decisions = nil, nil, newDecisions(0) }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,14 @@ func NewToken() string {
 	var b [10]byte
 	rand.Read(b[:])
 	return crockford.EncodeToString(b[:])
+}
+
+// NewGuest makes the id of someone of whom nothing is known: the prefix, and
+// 128 random bits in lower-case hex.
+func NewGuest() UserID {
+	var random [16]byte
+	rand.Read(random[:])
+	return UserID(GuestPrefix + hex.EncodeToString(random[:]))
 }
 
 // NewCode makes a join code: 40 random bits in 8 characters that can be read

@@ -1,8 +1,6 @@
 package room
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"strings"
 	"time"
 )
@@ -58,14 +56,6 @@ type Caller struct {
 // GuestPrefix begins the user id of everyone who came by guest sign-in, and
 // of nobody else.
 const GuestPrefix = "guest:"
-
-// NewGuest returns the id of someone of whom nothing is known: the prefix, and
-// 128 random bits in lower-case hex.
-func NewGuest() UserID {
-	var random [16]byte
-	rand.Read(random[:])
-	return UserID(GuestPrefix + hex.EncodeToString(random[:]))
-}
 
 // isGuest tells whether NewGuest could have made an id.
 func isGuest(user UserID) bool {

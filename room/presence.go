@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -176,10 +177,10 @@ func (g *Registrar) reapIn(ctx context.Context, orphans []Orphan) <-chan bool {
 	return done
 }
 
-// anyOf waits until so many are done, or ctx is, and tells whether any went
-// well.
+// anyOf waits until so many are done, but for a few that may take long, or ctx
+// is, and tells whether any went well.
 func anyOf(ctx context.Context, done <-chan bool, n int) (well bool) {
-	for range n {
+	for range n - n/16 {
 		select {
 		case ok := <-done:
 			well = well || ok
@@ -212,13 +213,12 @@ func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
 	}
 	for _, d := range g.all() {
 		switch at, kept := stored[d.id]; {
-		case here[d.id] <= at:
+		case here[d.id] <= at, !d.clearBeyond(at): // or somebody else has just found out
 		case kept:
 			g.Log.ErrorContext(ctx, "the store has lost entries of a room: it was brought back from a backup, or a standby took over that had not everything", "room", d.id, "here", here[d.id], "stored", at)
-			g.reread(context.WithoutCancel(ctx), d)
+			g.reread(context.WithoutCancel(ctx), d.id)
 		default:
 			g.Log.InfoContext(ctx, "a room is not in the store any more: it was deleted, as old, or by hand", "room", d.id)
-			d.clear()
 		}
 	}
 	behind := g.behind(stored)
@@ -231,13 +231,13 @@ func (g *Registrar) compare(ctx context.Context, settle time.Duration) {
 	}
 }
 
-// reread loads a room anew of which the store has lost entries, and tells the
+// reread loads a room of which the store has lost entries, and tells the
 // listener: it may be long until anything happens there.
-func (g *Registrar) reread(ctx context.Context, d *desk) {
-	d.clear()
+func (g *Registrar) reread(ctx context.Context, id ID) {
+	tell := func(v View) { g.Listener.Applied(v.Room, &Entry{Room: id, Version: v.Version, At: v.At}) }
 	g.start(func() {
-		if g.load(ctx, d) == nil {
-			d.see(func(v View) { g.Listener.Applied(v.Room, &Entry{Room: d.id, Version: v.Version, At: v.At}) }, g.Now())
+		for errors.Is(g.View(ctx, id, tell), ErrUnavailable) && g.runs() {
+			pause(ctx, retryEvery) // compare does not look at rooms that are not here
 		}
 	})
 }
