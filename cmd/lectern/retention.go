@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// leastRetention is as long as the pause between two looks.
+	// leastRetention is as short as old rooms can be found.
 	leastRetention = forgetPause
 	// forgetEvery is how long after its time a room may still be there, or a
 	// quarter of the retention where that is less.
