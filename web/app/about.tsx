@@ -1,6 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { Coming, Dialog } from "./parts";
 import { useLoaded } from "./state";
+import { isolated } from "./text";
 
 interface Subject {
   user: string;
@@ -23,5 +25,10 @@ export function useAbout(room: string): About {
 
 function Panel(props: { room: string; subject: Subject; onClose(): void }) {
   const page = useLoaded(loadPerson);
-  return page && <page.PersonOfRoom {...props} />;
+  if (page !== false) return page && <page.PersonOfRoom {...props} />;
+  return (
+    <Dialog id="person" title={isolated(props.subject.name)} onClose={props.onClose}>
+      <Coming failed />
+    </Dialog>
+  );
 }

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inOrder } from "../client";
-import type { Change, Entry } from "../client";
+import type { Change, Entry, Room } from "../client";
+import { golden } from "../client/fakeworld";
 import { People } from "./people";
 import type { Look } from "./people";
-import { cleanCode, showCode } from "./session";
+import { followed } from "./rooms";
+import { routeOf } from "./route";
+import { askWho, cleanCode, renewPage, serverNow, showCode } from "./session";
+import { speak } from "./state";
 
 test("a code is read however it was typed, pasted or scanned", () => {
   for (const [typed, code] of [
@@ -21,6 +25,66 @@ test("a code is read however it was typed, pasted or scanned", () => {
   assert.equal(showCode("K7Q"), "K7Q");
   assert.equal(showCode("K7QF3"), "K7QF-3");
   assert.equal(showCode("K7QF3MXD"), "K7QF-3MXD");
+});
+
+test("an address leads to its page, and one that was cut off to none", () => {
+  for (const [path, route] of [
+    ["/", { page: "home" }],
+    ["/j/k7qf-3mxd/", { page: "join", code: "K7QF3MXD" }],
+    ["/room/a%20b", { page: "room", id: "a b" }],
+    ["/teach", { page: "rooms" }],
+    ["/teach/r7", { page: "desk", id: "r7" }],
+    ["/teach/r7/record", { page: "record", id: "r7" }],
+    ["/teach/r7/record/x", { page: "lost" }],
+    ["/j/%ff", { page: "lost" }],
+    ["/room/%", { page: "lost" }],
+  ] as const) {
+    assert.deepEqual(routeOf(path), route);
+  }
+});
+
+/** A page of its own, and how often it was loaded anew. */
+function aPage(answer: () => Promise<Response>) {
+  const kept = new Map<string, string>();
+  const sessionStorage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value) };
+  const page = { loads: 0 };
+  Object.assign(globalThis, { sessionStorage, fetch: answer, location: { reload: () => page.loads++ } });
+  return page;
+}
+
+test("a page that lacks a part is loaded anew, where the server answers and not over and over", async () => {
+  let answer = Promise.reject<Response>(new TypeError("network"));
+  const page = aPage(() => answer);
+  assert.equal(await renewPage(), false);
+  answer = Promise.resolve(new Response(null, { status: 502 }));
+  assert.equal(await renewPage(), false);
+  answer = Promise.resolve(new Response());
+  assert.equal(await renewPage(), true);
+  assert.equal(await renewPage(), false, "a moment ago");
+  assert.equal(page.loads, 1);
+});
+
+test("the time is the server's, whatever the clock of this machine says", async () => {
+  const now = new Date(Date.now() - 3_600_000).toISOString();
+  aPage(async () => Response.json({ now }));
+  await askWho();
+  assert.ok(Math.abs(serverNow() - Date.parse(now)) < 60_000);
+});
+
+test("a stretch of time has the day of its end where that is another one", async () => {
+  const { stretch } = await speak("en");
+  const from = "2026-03-02T10:00:00";
+  assert.equal(stretch(from, null), "Mar 2, 2026, 10:00");
+  assert.equal(stretch(from, "2026-03-02T11:30:00"), "Mar 2, 2026, 10:00–11:30");
+  assert.equal(stretch(from, "2026-03-04T11:30:00"), "Mar 2, 2026, 10:00 – Mar 4, 2026, 11:30");
+});
+
+test("a page of older rooms is shown once, however often it was asked for", () => {
+  const page = (id: string, next_cursor: string | null) => ({ items: [{ ...golden<{ room: Room }>("reply-opened").room, id }], next_cursor });
+  const shown = followed(page("a", "1"), "1", page("b", "2"));
+  assert.deepEqual(shown?.items.map((room) => room.id), ["a", "b"]);
+  assert.equal(followed(shown, "1", page("b", "2")), shown);
+  assert.deepEqual(followed(shown, "2", page("c", null))?.items.length, 3);
 });
 
 const entry = (user: string, name: string, seat: number, more: Partial<Entry> = {}): Entry => ({

@@ -52,6 +52,12 @@ function bySeat(a: Person, b: Person): number {
 
 const rank = (person: Person) => (person.status ? statuses.indexOf(person.status) : statuses.length);
 
+/** When someone left last, in words. Who was never there has not left either. */
+export function lastLeft(person: Person, say: (at: string) => string, now: string): string {
+  if (person.last_left_at) return say(person.last_left_at);
+  return person.intervals.length > 0 ? now : "–";
+}
+
 export interface Summary {
   /** In seconds. */
   average: number;

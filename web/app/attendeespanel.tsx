@@ -1,6 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Person } from "../client";
-import { rowsOf, sorts, statuses } from "./attendees";
+import { lastLeft, rowsOf, sorts, statuses } from "./attendees";
 import type { Filter, Look, SortBy } from "./attendees";
 import { Status } from "./correction";
 import { Grid } from "./grid";
@@ -101,7 +101,7 @@ function useColumns({ range, look, onLook, onOpen, onCorrect }: Omit<Props, "peo
       </>
     ),
     joined: (person) => (person.first_joined_at ? moments.second(person.first_joined_at) : "–"),
-    left: (person) => (person.last_left_at ? moments.second(person.last_left_at) : t.record.now),
+    left: (person) => lastLeft(person, moments.second, t.record.now),
     present: (person) => hms(person.present_seconds),
     rejoins: (person) => number(person.rejoins),
     status: (person) => (

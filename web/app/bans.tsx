@@ -10,6 +10,10 @@ export function Bans({ watched }: { watched: WatchedRoom }) {
   const { t, number, moment } = useWords();
   const [error, setError] = useState<LecternError | null>(null);
   const { bans } = watched;
+  const load = () => {
+    setError(null);
+    watched.loadBans().catch(setError);
+  };
   const unban = (user: string) => {
     setError(null);
     document.getElementById("bans")?.focus(); // the button goes with its row
@@ -19,7 +23,7 @@ export function Bans({ watched }: { watched: WatchedRoom }) {
       .catch(setError);
   };
   return (
-    <details class="bans">
+    <details class="bans" onToggle={(event) => event.currentTarget.open && load()}>
       <summary id="bans" data-count={bans?.length}>
         {bans && bans.length > 0 ? t.line.bansCount(number(bans.length)) : t.desk.bans}
       </summary>
@@ -28,7 +32,7 @@ export function Bans({ watched }: { watched: WatchedRoom }) {
         {bans?.map((ban) => (
           <li key={ban.user} data-user={ban.user}>
             <span>
-              {ban.name} <small>{moment(ban.at)}</small>
+              <bdi>{ban.name}</bdi> <small>{moment(ban.at)}</small>
             </span>
             <button class="quiet small" data-testid="unban" aria-label={`${t.desk.unban}: ${ban.name}`} onClick={() => unban(ban.user)}>
               {t.desk.unban}

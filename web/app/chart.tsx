@@ -10,6 +10,15 @@ export interface Point {
   online: number;
 }
 
+/** Half as many points, each with the most of the two that it stands for: a peak stays. */
+export function thinned(points: readonly Point[]): Point[] {
+  return points.flatMap((point, i) => {
+    if (i % 2 === 1) return [];
+    const { taken, online } = points[i + 1] ?? point;
+    return { at: point.at, taken: Math.max(point.taken, taken), online: Math.max(point.online, online) };
+  });
+}
+
 /** The box that is drawn in, stretched to whatever room there is: finer than any screen, so that whole numbers do. */
 const width = 10_000;
 const height = 10_000;

@@ -6,6 +6,7 @@ import { Dialog, Trouble } from "./parts";
 import { api } from "./session";
 import type { Moments } from "./span";
 import { useWords } from "./state";
+import { isolated } from "./text";
 
 /** As long as the server takes. */
 const longestReason = 200;
@@ -76,7 +77,7 @@ export function CorrectionEditor({ room, person, onChange, onClose }: Props) {
   const field = error?.body.field;
   const choices: Choice[] = person.correction ? [...statuses, "policy"] : statuses;
   return (
-    <Dialog id="correction-dialog" title={words.title(person.name)} onClose={onClose}>
+    <Dialog id="correction-dialog" title={words.title(isolated(person.name))} onClose={onClose}>
       <form noValidate onSubmit={(event) => void submit(event)}>
         <fieldset class="statuses">
           <legend class="unseen">{t.record.columns.status}</legend>

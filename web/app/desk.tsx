@@ -4,7 +4,7 @@ import { Chart } from "./chart";
 import { Downloads } from "./downloads";
 import { Title } from "./inplace";
 import { LinePanel, useLine } from "./line";
-import { ConnectionNote, Fill, Link, Notice, Trouble, Waiting } from "./parts";
+import { Coming, ConnectionNote, Fill, Link, Notice, Reload, Trouble, Waiting } from "./parts";
 import { Projector } from "./projector";
 import { QrCode } from "./qr";
 import { firstLook, RosterPanel } from "./rosterpanel";
@@ -33,9 +33,12 @@ export function Desk({ id }: { id: string }) {
   const pending = room?.status === "open" ? watched!.roster.counts.pending : 0;
   useTitle((pending > 0 ? `(${pending}) ` : "") + (room?.title ?? t.rooms.pageTitle));
   if (connection?.name === "stopped" && room?.status !== "closed") {
+    const { why } = connection;
     return (
       <main id="main" class="narrow">
-        <Notice advice={connection.why === "passport" ? t.expired : t.desk.stopped} id="stopped" />
+        <Notice advice={why === "passport" ? t.expired : why === "asked" ? t.desk.stopped : t.over[why]} id="stopped">
+          {why !== "passport" && <Reload />}
+        </Notice>
       </main>
     );
   }
@@ -63,13 +66,12 @@ export function Desk({ id }: { id: string }) {
 }
 
 function Closed({ room }: { room: Room }) {
-  const { t } = useWords();
   const page = useLoaded(loadRecord);
   return page ? (
     <page.Record id={room.id} room={room} />
   ) : (
     <main id="main" class="narrow">
-      <Waiting text={t.loading} />
+      <Coming failed={page === false} />
     </main>
   );
 }
@@ -109,7 +111,7 @@ function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
   const settings = useMemo(() => <Settings watched={watched} room={room} onError={setError} />, [watched, room, watched.bans, pending, today]);
   return (
     <>
-      <main id="main" class="desk" inert={projecting} data-room={room.id}>
+      <main id="main" class="desk" data-room={room.id}>
         {head}
         <Opened scheduled={scheduled} />
         {closing}
@@ -171,15 +173,20 @@ function Opened({ scheduled }: { scheduled: boolean }) {
 /** Browsers keep the clipboard from pages without https. */
 const canCopy = "clipboard" in navigator;
 
+/** To be copied by hand, where the browser refuses to. */
+const selected = (input: HTMLInputElement | null) => input?.select();
+
 function CodeCard({ watched, code, onProject }: { watched: WatchedRoom; code: string; onProject(): void }) {
   const { t } = useWords();
   const [copied, setCopied] = useState(false);
+  const [refused, setRefused] = useState(false);
   const link = joinLink(code);
   const copy = () => {
-    void navigator.clipboard.writeText(link).then(() => {
+    const done = () => {
       setCopied(true);
       setTimeout(() => setCopied(false), 2_000);
-    });
+    };
+    navigator.clipboard.writeText(link).then(done, () => setRefused(true));
   };
   return (
     <section class="card code-card" aria-labelledby="code-label">
@@ -201,6 +208,7 @@ function CodeCard({ watched, code, onProject }: { watched: WatchedRoom; code: st
           )}
           <CodeRenewal watched={watched} />
         </div>
+        {refused && <input ref={selected} id="link" readOnly value={link} aria-label={t.copy} />}
       </div>
       <QrCode text={link} label={t.desk.scan} />
     </section>

@@ -11,11 +11,10 @@ const clockWithin = 3600;
 /** A room that is not open yet. It is joined by itself when it opens. */
 export function Early({ visit, startsAt }: { visit: Visit; startsAt: string }) {
   const { t, when } = useWords();
-  const at = visit.lectern.localTime(startsAt);
-  const seconds = useCountdown(at);
+  const seconds = useCountdown(visit.lectern.localTime(startsAt));
   const heading = useHeading();
   const [tried, setTried] = useState(false);
-  const opens = t.schedule.early(when(at));
+  const opens = t.schedule.early(when(startsAt));
   const { connection } = visit.lectern;
   useTitle(opens);
   return (

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Me } from "../client";
 import { Link } from "./parts";
-import { cleanCode, showCode } from "./session";
+import { askWho, cleanCode, showCode } from "./session";
 import { go, useTitle, useWords } from "./state";
 
 /** Where a student types the code. */
@@ -13,31 +13,34 @@ export function Home({ me }: { me: Me | null }) {
       <h1 tabIndex={-1}>{t.join.title}</h1>
       <p class="lead">{t.join.lead}</p>
       <CodeForm />
-      {me && <Places me={me} />}
+      {me && <Places />}
       <p class="aside">{t.join.instructors}</p>
     </main>
   );
 }
 
+/** What is typed while the keyboard is set to another alphabet. */
+const otherAlphabet = /[^\x00-\x7f]/;
+
 function CodeForm() {
   const { t } = useWords();
   const [code, setCode] = useState("");
-  const [short, setShort] = useState(false);
+  const [wrong, setWrong] = useState<"shortCode" | "latinCode" | null>(null);
   const submit = (event: Event) => {
     event.preventDefault();
     if (code.length === 8) go("/j/" + code);
-    else setShort(true);
+    else setWrong("shortCode");
   };
-  const change = (clean: string) => {
+  const change = (clean: string, typed: string) => {
     setCode(clean);
-    setShort(false);
+    setWrong(clean === code && otherAlphabet.test(typed) ? "latinCode" : null);
   };
   return (
     <form onSubmit={submit} noValidate>
       <label for="code-input">{t.join.code}</label>
-      <CodeInput code={code} onChange={change} invalid={short} />
-      <p class="hint" id="code-hint" role={short ? "alert" : undefined}>
-        {short ? t.join.shortCode : t.join.codeHint}
+      <CodeInput code={code} onChange={change} invalid={wrong !== null} />
+      <p class="hint" id="code-hint" role={wrong ? "alert" : undefined}>
+        {t.join[wrong ?? "codeHint"]}
       </p>
       <button type="submit" class="primary wide" id="code-submit">
         {t.join.next}
@@ -47,7 +50,7 @@ function CodeForm() {
 }
 
 /** Shows what is typed as XXXX-XXXX and keeps the caret behind the character that was typed. */
-function CodeInput(props: { code: string; onChange(code: string): void; invalid: boolean }) {
+function CodeInput(props: { code: string; onChange(code: string, typed: string): void; invalid: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const caret = useRef<number | null>(null);
   useEffect(() => {
@@ -58,8 +61,8 @@ function CodeInput(props: { code: string; onChange(code: string): void; invalid:
     const clean = cleanCode(element.value);
     const before = cleanCode(element.value.slice(0, element.selectionStart ?? 0)).length;
     caret.current = before > 4 ? before + 1 : before;
+    props.onChange(clean, element.value);
     element.value = showCode(clean);
-    props.onChange(clean);
   };
   return (
     <input
@@ -80,9 +83,12 @@ function CodeInput(props: { code: string; onChange(code: string): void; invalid:
   );
 }
 
-function Places({ me }: { me: Me }) {
+/** Asked for each time: since the page was loaded, a seat may have been taken or given up. */
+function Places() {
   const { t } = useWords();
-  const place = me.places.find((place) => place.seat !== null) ?? me.places[0];
+  const [places, setPlaces] = useState<Me["places"]>([]);
+  useEffect(() => void askWho().then((me) => setPlaces(me.places), () => undefined), []);
+  const place = places.find((place) => place.seat !== null) ?? places[0];
   if (!place) return null;
   const seated = place.seat !== null;
   return (

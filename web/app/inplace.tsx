@@ -10,7 +10,7 @@ export function Title({ watched, room }: { watched: WatchedRoom; room: Room }) {
   if (!editing) {
     return (
       <div class="title-line">
-        <h1 id="room-title" tabIndex={-1}>
+        <h1 id="room-title" tabIndex={-1} dir="auto">
           {room.title}
         </h1>
         <button class="plain edit" id="edit-title" onClick={() => setEditing(true)} aria-label={t.desk.editTitle} title={t.desk.editTitle}>
@@ -27,6 +27,7 @@ export function Title({ watched, room }: { watched: WatchedRoom; room: Room }) {
       label={t.desk.title}
       value={room.title}
       attributes={{ maxLength: 200, required: true }}
+      from="edit-title"
       save={(title) => watched.ask("update", { title: title.trim() })}
       onDone={() => setEditing(false)}
     />
@@ -39,6 +40,8 @@ export function InPlace(props: {
   label: string;
   value: string;
   attributes: preact.InputHTMLAttributes;
+  /** The id of what it is opened with, to which the focus goes back. */
+  from: string;
   save(value: string): Promise<unknown>;
   onDone(): void;
 }) {
@@ -46,7 +49,15 @@ export function InPlace(props: {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<LecternError | null>(null);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.select(), []);
+  useEffect(() => {
+    input.current?.focus();
+    input.current?.select();
+    return () => {
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body) document.getElementById(props.from)?.focus();
+      });
+    };
+  }, []);
   const submit = (event: Event) => {
     event.preventDefault();
     setBusy(true);

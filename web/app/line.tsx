@@ -7,6 +7,7 @@ import { Confirm, Trouble } from "./parts";
 import { People } from "./people";
 import { useSpoken, useWords } from "./state";
 import type { Words } from "./state";
+import { isolated } from "./text";
 import type { WatchedRoom } from "./watchroom";
 
 type LineState = "pending" | "waiting";
@@ -16,7 +17,7 @@ export interface Line {
   pending: readonly Entry[];
   waiting: readonly Entry[];
   error: LecternError | null;
-  /** How many were admitted, where there was no room for all. */
+  /** How many were admitted, where there is no room for more. */
   some: number | null;
   busy: boolean;
   admit(entry: Entry | undefined): void;
@@ -51,14 +52,15 @@ export function useLine(watched: WatchedRoom): Line {
     setGoing((before) => new Map([...before].filter(([user, place]) => roster.entries.get(user)?.place === place)).set(entry.user, entry.place));
     done.catch((refusal: LecternError) => {
       setGoing((before) => new Map([...before].filter(([user]) => user !== entry.user)));
-      setError(refusal);
+      if (refusal.code !== "not_found") setError(refusal); // who has left goes from the list as well
     });
   };
+  const full = roster.counts.taken >= (roster.room?.capacity ?? Infinity) && !roster.room?.options.waitlist;
   return {
     pending: asking,
     waiting: here(waiting.rows(roster, look)),
     error,
-    some,
+    some: full ? some : null, // fewer than all may be admitted because one of them withdrew
     busy,
     admit: (entry) => entry && deal(entry, watched.ask("admit", { user: entry.user })),
     admitAll: () => {
@@ -146,7 +148,7 @@ function LineCard({ room, state, line, query }: { room: string; state: LineState
       {banning && (
         <Confirm
           id="ban-dialog"
-          title={t.line.banTitle(banning.name)}
+          title={t.line.banTitle(isolated(banning.name))}
           text={t.line.banText}
           yes={t.line.banYes}
           onYes={() => {

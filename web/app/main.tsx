@@ -1,35 +1,22 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { LecternError } from "../client";
-import type { Me } from "../client";
+import type { LecternError, Me } from "../client";
 import { Home } from "./home";
-import { Link, Mark, Notice, Waiting } from "./parts";
-import { api, cleanCode, forgetPassport, passport, takePassport } from "./session";
+import { Coming, Link, Mark, Notice } from "./parts";
+import { routeOf } from "./route";
+import type { Route, TeachRoute } from "./route";
+import { askWho, forgetPassport, passport, renewPage, takePassport } from "./session";
 import { go, keepLanguage, preferredLanguage, speak, useLoaded, useWords, WordsContext } from "./state";
 import type { Words } from "./state";
 import { Student } from "./student";
-import type { StudentRoute } from "./student";
-
-type TeachRoute = { page: "rooms" } | { page: "desk"; id: string } | { page: "record"; id: string };
-type Route = { page: "home" } | StudentRoute | TeachRoute | { page: "lost" };
 
 type Session = { state: "asking" } | { state: "expired" } | { state: "away" } | { state: "known"; me: Me | null };
 
 const loadRooms = () => import("./rooms");
 const loadDesk = () => import("./desk");
 const loadRecord = () => import("./record");
+/** On average: pages that lost a server together do not come back to it together. */
 const askAgainAfter = 3_000;
-
-function routeOf(path: string): Route {
-  const [, first = "", second, third, ...rest] = path.replace(/\/$/, "").split("/");
-  const extra = first === "teach" && third === "record" ? rest : [third, ...rest];
-  if (extra.some((part) => part !== undefined)) return { page: "lost" };
-  if (first === "" && second === undefined) return { page: "home" };
-  if (first === "teach") return second ? { page: third ? "record" : "desk", id: decodeURIComponent(second) } : { page: "rooms" };
-  if (first === "j" && second) return { page: "join", code: cleanCode(decodeURIComponent(second)) };
-  if (first === "room" && second) return { page: "room", id: decodeURIComponent(second) };
-  return { page: "lost" };
-}
 
 function useRoute(): Route {
   const [path, setPath] = useState(location.pathname);
@@ -49,11 +36,12 @@ function useSession(): [Session, () => Promise<void>] {
   const [session, setSession] = useState<Session>({ state: "asking" });
   const ask = async () => {
     try {
-      setSession({ state: "known", me: await api().me() });
+      setSession({ state: "known", me: await askWho() });
     } catch (error) {
-      if (!(error instanceof LecternError) || error.code !== "unauthorized") {
+      const { code, body } = error as LecternError;
+      if (code !== "unauthorized") {
         setSession({ state: "away" });
-        setTimeout(() => void ask(), askAgainAfter);
+        setTimeout(() => void ask(), (body.retry_after_ms ?? 0) + askAgainAfter * (0.5 + Math.random()));
       } else {
         setSession(passport() ? { state: "expired" } : { state: "known", me: null });
         forgetPassport();
@@ -75,7 +63,7 @@ function App({ begin }: { begin: Words }) {
   const change = () => {
     const other = language === "en" ? "ko" : "en";
     keepLanguage(other);
-    void speak(other).then(setWords);
+    speak(other).then(setWords, renewPage);
   };
   return (
     <WordsContext.Provider value={words}>
@@ -180,36 +168,54 @@ function Teach({ me, route }: { me: Me | null; route: TeachRoute }) {
 
 function RoomsPage() {
   const page = useLoaded(loadRooms);
-  return page ? <page.Rooms /> : <Loading />;
+  return page ? <page.Rooms /> : <Loading failed={page === false} />;
 }
 
 function DeskPage({ id }: { id: string }) {
   const page = useLoaded(loadDesk);
-  return page ? <page.Desk id={id} /> : <Loading />;
+  return page ? <page.Desk id={id} /> : <Loading failed={page === false} />;
 }
 
 function RecordPage({ id }: { id: string }) {
   const page = useLoaded(loadRecord);
-  return page ? <page.Record id={id} /> : <Loading />;
+  return page ? <page.Record id={id} /> : <Loading failed={page === false} />;
 }
 
-function Loading() {
-  const { t } = useWords();
+function Loading({ failed }: { failed?: boolean }) {
   return (
     <Alone>
-      <Waiting text={t.loading} />
+      <Coming failed={failed} />
     </Alone>
   );
 }
 
-/** A new page begins at its heading, as a loaded one would. */
+/** A new page begins at its heading, as a loaded one would; some have none until they know their room. */
 function useFocusOnHeading(route: Route): void {
   const first = useRef(true);
   useEffect(() => {
-    if (!first.current) document.querySelector<HTMLElement>("main h1")?.focus();
+    const watch = new MutationObserver(() => focus());
+    const focus = () => {
+      const heading = document.querySelector<HTMLElement>("main h1");
+      heading?.focus();
+      if (heading) watch.disconnect();
+    };
+    if (!first.current) {
+      watch.observe(document.body, { childList: true, subtree: true });
+      focus();
+    }
     first.current = false;
+    return () => watch.disconnect();
   }, [route.page]);
 }
 
+/** There are no words to say this with. */
+const noWords = "The server does not answer. Reload this page. · 서버가 응답하지 않습니다. 페이지를 새로 고쳐 주세요.";
+
 takePassport();
-void speak(preferredLanguage()).then((words) => render(<App begin={words} />, document.getElementById("app")!));
+const app = document.getElementById("app")!;
+speak(preferredLanguage()).then(
+  (words) => render(<App begin={words} />, app),
+  async () => {
+    if (!(await renewPage())) app.textContent = noWords;
+  },
+);

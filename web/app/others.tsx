@@ -18,7 +18,7 @@ export function Others({ lectern, room }: { lectern: Lectern; room: string }) {
   const columns = useMemo<Column<Entry>[]>(
     () => [
       { id: "seat", label: t.desk.columns.seat, show: (entry) => entry.seat },
-      { id: "name", label: t.desk.columns.name, show: (entry) => entry.name },
+      { id: "name", label: t.desk.columns.name, show: (entry) => <bdi>{entry.name}</bdi> },
     ],
     [t],
   );

@@ -26,14 +26,16 @@ export function Mark() {
   );
 }
 
-/** What is known of the connection, told as it is. */
+/** What is known of the connection, told as it is; one that was lost is so until it is there again, however often it is tried. */
 export function ConnectionNote({ connection }: { connection: Connection }) {
   const { t } = useWords();
+  const lost = useRef(false);
+  lost.current = connection.name === "reconnecting" || (lost.current && connection.name === "connecting");
+  const name = lost.current ? "reconnecting" : connection.name;
   const seconds = useCountdown(connection.name === "reconnecting" ? connection.at : null);
-  const say = (left: number) =>
-    connection.name === "reconnecting" ? t.connection.reconnecting(left) : t.connection[connection.name];
+  const say = (left: number) => (name === "reconnecting" ? t.connection.reconnecting(left) : t.connection[name]);
   return (
-    <div class={"connection " + connection.name} id="connection" data-state={connection.name}>
+    <div class={"connection " + name} id="connection" data-state={name}>
       <span class="dot" aria-hidden="true" />
       <span aria-hidden="true">{say(seconds)}</span>
       <span class="unseen" role="status">
@@ -152,6 +154,26 @@ export function Fill({ taken, capacity, label }: { taken: number; capacity: numb
     <progress class="fill" max={capacity} value={Math.min(taken, capacity)} aria-label={label}>
       {label}
     </progress>
+  );
+}
+
+/** In place of a part of the app that is not there yet, or did not come. Some browsers ask for one but once: only a page that is loaded anew does again. */
+export function Coming({ failed }: { failed?: boolean }) {
+  const { t } = useWords();
+  if (!failed) return <Waiting text={t.loading} />;
+  return (
+    <Notice advice={t.notLoaded} id="not-loaded">
+      <Reload />
+    </Notice>
+  );
+}
+
+export function Reload() {
+  const { t } = useWords();
+  return (
+    <button class="primary" onClick={() => location.reload()}>
+      {t.tryAgain}
+    </button>
   );
 }
 

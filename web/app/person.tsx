@@ -9,6 +9,7 @@ import { api } from "./session";
 import { hms, useMoments } from "./span";
 import type { Moments, Range } from "./span";
 import { useWords } from "./state";
+import { isolated } from "./text";
 import { trailOf } from "./trail";
 import { rangeOf, useRecord } from "./userecord";
 import type { LoadedRecord } from "./userecord";
@@ -28,7 +29,7 @@ export function PersonPanel({ loaded, subject, onClose }: { loaded: LoadedRecord
   const { t } = useWords();
   const { record, error, at, load } = loaded;
   return (
-    <Dialog id="person" title={subject.name} onClose={onClose}>
+    <Dialog id="person" title={isolated(subject.name)} onClose={onClose}>
       <button class="plain small close" id="close-person" aria-label={t.close} title={t.close} onClick={onClose}>
         ✕
       </button>

@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { useContext, useEffect, useRef } from "preact/hooks";
 import type { AttendanceRecord, Person } from "../client";
-import { rowsOf, sorts } from "./attendees";
+import { lastLeft, rowsOf, sorts } from "./attendees";
 import type { Look, Summary } from "./attendees";
 import { sentences } from "./policy";
 import { Presence } from "./presence";
@@ -48,7 +48,7 @@ export function usePrinted(printable: Printable): void {
 }
 
 function Paper({ record, range, look, summary }: Printable) {
-  const { t, number, day, time } = useWords();
+  const { t, number, moment, stretch } = useWords();
   const { room, people, policy } = record;
   const rows = rowsOf(people, look);
   const moments = useMoments(range);
@@ -56,8 +56,8 @@ function Paper({ record, range, look, summary }: Printable) {
     <>
       <h1 dir="auto">{room.title}</h1>
       <p>
-        {t.record.title} · {room.instructor.name} · {day(range.from)}, {time(range.from)}–
-        {room.closed_at ? time(room.closed_at) : t.record.asOf(time(range.to))}
+        {t.record.title} · <bdi>{room.instructor.name}</bdi> · {stretch(range.from, room.closed_at)}
+        {!room.closed_at && `–${t.record.asOf(moment(range.to))}`}
       </p>
       <p>
         {rows.length === people.length ? t.desk.people(number(people.length)) : t.record.some(number(rows.length), number(people.length))}
@@ -95,7 +95,7 @@ function PaperRow({ person, range, moments }: { person: Person; range: Range; mo
         <bdi>{person.name}</bdi>
       </td>
       <td class="time">{person.first_joined_at ? second(person.first_joined_at) : "–"}</td>
-      <td class="time">{person.last_left_at ? second(person.last_left_at) : t.record.now}</td>
+      <td class="time">{lastLeft(person, second, t.record.now)}</td>
       <td>{hms(person.present_seconds)}</td>
       <td>{number(person.rejoins)}</td>
       <td>

@@ -4,6 +4,7 @@ import { clockOf, spanOf } from "./clock";
 import { Fill } from "./parts";
 import { QrCode } from "./qr";
 import { joinLink, showCode } from "./session";
+import { keyName } from "./shortcuts";
 import { useCountdown, useWords } from "./state";
 
 /** What the back row reads: the code, the way in, and how full it is. */
@@ -15,7 +16,7 @@ export function Projector({ lectern, room, counts, onClose }: { lectern: Lectern
   return (
     <div ref={box} class="projector" id="projector" role="dialog" aria-modal="true" aria-label={t.desk.project} tabIndex={-1}>
       <div class="projector-head">
-        <h1>{room.title}</h1>
+        <h1 dir="auto">{room.title}</h1>
         <button class="plain" id="leave-projector" onClick={onClose}>
           {t.desk.leaveProject} <kbd>Esc</kbd>
         </button>
@@ -73,13 +74,16 @@ function StartsIn({ lectern, room }: { lectern: Lectern; room: Room }) {
 function useFullScreen(box: { current: HTMLElement | null }, onClose: () => void): void {
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
+    const others = [...box.current!.parentElement!.children].filter((one) => one !== box.current) as HTMLElement[];
+    for (const one of others) one.inert = true;
     box.current?.focus();
     box.current?.requestFullscreen?.().catch(() => undefined);
     const left = () => {
       if (!document.fullscreenElement) onClose();
     };
     const press = (event: KeyboardEvent) => {
-      if (event.key === "Escape" || event.key.toLowerCase() === "f") onClose();
+      if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (["Escape", "f"].includes(keyName(event))) onClose();
     };
     document.addEventListener("fullscreenchange", left);
     addEventListener("keydown", press);
@@ -87,8 +91,8 @@ function useFullScreen(box: { current: HTMLElement | null }, onClose: () => void
       document.removeEventListener("fullscreenchange", left);
       removeEventListener("keydown", press);
       if (document.fullscreenElement) void document.exitFullscreen();
-      // The page is inert until it is drawn again.
-      requestAnimationFrame(() => before?.focus());
+      for (const one of others) one.inert = false;
+      before?.focus();
     };
   }, []);
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LogItem, Person } from "../client";
-import { rowsOf, summaryOf } from "./attendees";
+import { lastLeft, rowsOf, summaryOf } from "./attendees";
 import type { Look } from "./attendees";
-import { pointAt, scale } from "./chart";
+import { pointAt, scale, thinned } from "./chart";
 import { sentences } from "./policy";
 import { hms, share, ticks } from "./span";
 import { en } from "./text.en";
@@ -61,6 +61,13 @@ test("a record is sorted by any column, filtered and searched", () => {
   assert.deepEqual(summaryOf([]), { average: 0, longest: 0, counts: [] });
 });
 
+test("who is there still has not left, nor has who was never there", () => {
+  const left = (more: Partial<Person>) => lastLeft(person("a", "Ann", more), (at) => at.slice(11, 16), "now");
+  assert.equal(left({}), "11:00");
+  assert.equal(left({ last_left_at: null }), "now");
+  assert.equal(left({ last_left_at: null, intervals: [] }), "–");
+});
+
 test("durations and axes are those of a clock", () => {
   assert.deepEqual([0, 59, 3599, 3661, 360_000].map(hms), ["0:00:00", "0:00:59", "0:59:59", "1:01:01", "100:00:00"]);
 
@@ -84,6 +91,8 @@ test("a chart has round lines, and is read at any moment", () => {
   const points = [1, 2, 2, 9].map((at, taken) => ({ at, taken, online: 0 }));
   assert.deepEqual([0, 1, 1.5, 2, 8, 9, 10].map((moment) => pointAt(points, moment)!.taken), [0, 0, 0, 2, 2, 3, 3]);
   assert.equal(pointAt([], 1), null);
+  const [one, peak, last] = [{ at: 1, taken: 3, online: 2 }, { at: 2, taken: 9, online: 1 }, { at: 3, taken: 4, online: 4 }];
+  assert.deepEqual(thinned([one, peak, last]), [{ at: 1, taken: 9, online: 2 }, last], "with its peak");
 });
 
 test("a policy is told in sentences", () => {

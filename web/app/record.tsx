@@ -50,7 +50,7 @@ export function Record({ id, room }: { id: string; room?: Room }) {
 }
 
 function Head({ room, at }: { room: Room; at: number }) {
-  const { t, day, time, seconds } = useWords();
+  const { t, seconds, stretch } = useWords();
   const closed = room.status === "closed";
   return (
     <header class="desk-head">
@@ -63,12 +63,7 @@ function Head({ room, at }: { room: Room; at: number }) {
         </h1>
         <p class="facts">
           <span class={"pill " + room.status}>{t.rooms.status[room.status]}</span>
-          {room.opened_at && (
-            <span>
-              {day(room.opened_at)}, {time(room.opened_at)}
-              {room.closed_at && `–${time(room.closed_at)}`}
-            </span>
-          )}
+          {room.opened_at && <span>{stretch(room.opened_at, room.closed_at)}</span>}
           {!closed && at > 0 && <span id="as-of">{t.record.asOf(seconds(new Date(at).toISOString()))}</span>}
         </p>
       </div>

@@ -5,7 +5,7 @@ import { Downloads } from "./downloads";
 import { fieldTime, spanOf } from "./clock";
 import { Link, Trouble, Waiting } from "./parts";
 import { When } from "./schedule";
-import { api, randomKey } from "./session";
+import { api, randomKey, serverNow } from "./session";
 import { go, useTitle, useWords } from "./state";
 
 /** The server opens a room at its time; this much later it has. */
@@ -14,30 +14,33 @@ const afterStart = 1_500;
 /** An instructor's rooms, and where a new one is opened. */
 export function Rooms() {
   const { t } = useWords();
-  const [rooms, setRooms] = useState<Room[] | null>(null);
-  const [next, setNext] = useState<string | null>(null);
+  const [list, setList] = useState<Page<Room> | null>(null);
   const [trouble, setTrouble] = useState<LecternError | null>(null);
   useTitle(t.rooms.pageTitle);
   const load = (cursor: string | null) => {
     setTrouble(null);
     api()
       .rooms(cursor)
-      .then((page: Page<Room>) => {
-        setRooms((known) => (cursor && known ? known.concat(page.items) : page.items));
-        setNext(page.next_cursor);
-      })
+      .then((page) => setList((known) => (cursor ? followed(known, cursor, page) : page)))
+      .catch(setTrouble);
+  };
+  const lookAgain = ({ id }: Room) => {
+    api()
+      .room(id)
+      .then(({ room }) => setList((known) => known && { ...known, items: known.items.map((one) => (one.id === id ? room : one)) }))
       .catch(setTrouble);
   };
   useEffect(() => load(null), []);
+  const rooms = list?.items;
   const scheduled = rooms?.filter((room) => room.status === "scheduled") ?? [];
   const others = rooms?.filter((room) => room.status !== "scheduled") ?? [];
-  useReloadAt(rooms, scheduled, () => load(null));
+  useLookAtStart(scheduled, lookAgain);
   return (
     <main id="main" class="rooms">
       <h1 tabIndex={-1}>{t.rooms.title}</h1>
       <div class="columns">
         <OpenForm />
-        <section aria-busy={rooms === null}>
+        <section aria-busy={!rooms}>
           <Trouble error={trouble} id="rooms-error" />
           {trouble && (
             <button class="quiet" onClick={() => load(null)}>
@@ -62,8 +65,8 @@ export function Rooms() {
               <RoomItem key={room.id} room={room} />
             ))}
           </ul>
-          {next && (
-            <button class="quiet wide" id="older" onClick={() => load(next)}>
+          {list?.next_cursor && (
+            <button class="quiet wide" id="older" onClick={() => load(list.next_cursor)}>
               {t.rooms.older}
             </button>
           )}
@@ -73,38 +76,41 @@ export function Rooms() {
   );
 }
 
+/** The list with the page behind a cursor; as it is, where a second click asked for that page again. */
+export function followed(known: Page<Room> | null, cursor: string, page: Page<Room>): Page<Room> | null {
+  return known?.next_cursor === cursor ? { ...page, items: known.items.concat(page.items) } : known;
+}
+
 /** The list is as it was loaded; a room that opens by itself is looked at again. */
-function useReloadAt(loaded: Room[] | null, scheduled: Room[], reload: () => void): void {
-  const next = Math.min(...scheduled.map((room) => Date.parse(room.options.starts_at ?? "")));
+function useLookAtStart(scheduled: Room[], lookAgain: (room: Room) => void): void {
+  const startOf = (room: Room) => Date.parse(room.options.starts_at ?? "");
+  const next = scheduled.reduce<Room | null>((first, room) => (first && startOf(first) <= startOf(room) ? first : room), null);
   useEffect(() => {
-    if (!Number.isFinite(next)) return;
-    return browser.after(Math.max(0, next - Date.now()) + afterStart, reload);
-  }, [next, loaded]);
+    if (!next) return;
+    return browser.after(Math.max(0, startOf(next) - serverNow()) + afterStart, () => lookAgain(next));
+  }, [next]);
 }
 
 function RoomItem({ room }: { room: Room }) {
-  const { t, number, day, time, when } = useWords();
+  const { t, number, when, stretch } = useWords();
   const startsAt = room.status === "scheduled" ? room.options.starts_at : null;
   const closed = room.status === "closed";
   return (
     <li class={"room-item " + room.status} data-room={room.id} data-status={room.status}>
       <div>
         <h3>
-          <Link href={"/teach/" + room.id}>{room.title}</Link>
+          <Link href={"/teach/" + room.id}>
+            <bdi>{room.title}</bdi>
+          </Link>
         </h3>
         <p class="facts">
           <span class={"pill " + room.status}>{t.rooms.status[room.status]}</span>
           {startsAt && (
             <span>
-              {t.schedule.opensAt(when(startsAt))} ({t.schedule.inSpan(t.schedule.span(spanOf(Date.parse(startsAt) - Date.now())))})
+              {t.schedule.opensAt(when(startsAt))} ({t.schedule.inSpan(t.schedule.span(spanOf(Date.parse(startsAt) - serverNow())))})
             </span>
           )}
-          {room.opened_at && (
-            <span>
-              {day(room.opened_at)}, {time(room.opened_at)}
-              {room.closed_at && `–${time(room.closed_at)}`}
-            </span>
-          )}
+          {room.opened_at && <span>{stretch(room.opened_at, room.closed_at)}</span>}
           {!closed && <span>{t.rooms.seatsTaken(number(room.taken), number(room.capacity))}</span>}
         </p>
       </div>
@@ -115,8 +121,11 @@ function RoomItem({ room }: { room: Room }) {
 
 function OpenForm() {
   const { t } = useWords();
-  /** One key for one intention: a double click opens one room. */
+  /** One key for one intention: a double click opens one room. Who writes something else intends something else. */
   const key = useRef(randomKey());
+  const renew = () => {
+    key.current = randomKey();
+  };
   const [later, setLater] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<LecternError | null>(null);
@@ -131,13 +140,13 @@ function OpenForm() {
     } catch (refusal) {
       const refused = refusal as LecternError;
       setError(refused);
-      if (refused.code !== "unavailable") key.current = randomKey();
+      if (refused.code !== "unavailable") renew();
     } finally {
       setBusy(false);
     }
   };
   return (
-    <form class="card open-form" id="open-form" onSubmit={(event) => void submit(event)}>
+    <form class="card open-form" id="open-form" onInput={renew} onSubmit={(event) => void submit(event)}>
       <h2>{t.rooms.open}</h2>
       <label for="open-title">{t.rooms.roomTitle}</label>
       <input id="open-title" name="title" required maxLength={200} placeholder={t.rooms.titlePlaceholder} autocomplete="off" />

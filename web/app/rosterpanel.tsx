@@ -8,6 +8,7 @@ import { People } from "./people";
 import type { Filter, Look, SortBy } from "./people";
 import { useWords } from "./state";
 import type { Words } from "./state";
+import { isolated } from "./text";
 import type { WatchedRoom } from "./watchroom";
 
 const filters: Filter[] = ["all", "online", "offline"];
@@ -146,7 +147,7 @@ function Remove(props: { watched: WatchedRoom; room: Room; entry: Entry; onDone(
   return (
     <Confirm
       id="remove-dialog"
-      title={t.desk.removeTitle(props.entry.name)}
+      title={t.desk.removeTitle(isolated(props.entry.name))}
       text={t.desk.removeText}
       yes={t.desk.remove}
       onYes={remove}

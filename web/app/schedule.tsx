@@ -78,6 +78,7 @@ export function StartCard({ watched, room, onStart, error }: PartProps & { onSta
             label={t.schedule.at}
             value={localField(Date.parse(startsAt))}
             attributes={{ type: "datetime-local", required: true, min: localField(Date.now()) }}
+            from="reschedule"
             save={(field) => watched.ask("update", { options: { starts_at: fieldTime(field) } })}
             onDone={() => setEditing(false)}
           />
@@ -127,6 +128,7 @@ export function Closes({ watched, room }: PartProps) {
           label={t.schedule.maxMinutes}
           value={String(room.options.max_minutes)}
           attributes={{ type: "number", inputMode: "numeric", min: 1, max: mostMinutes, required: true }}
+          from="edit-minutes"
           save={(minutes) => watched.ask("update", { options: { max_minutes: Number(minutes) } })}
           onDone={() => setEditing(false)}
         />

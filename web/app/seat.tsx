@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { LecternError } from "../client";
-import { Confirm, ConnectionNote, Fill, Trouble, useHeading, Waiting } from "./parts";
+import { Coming, Confirm, ConnectionNote, Fill, Trouble, useHeading } from "./parts";
 import { useLoaded, useSpoken, useTitle, useWords } from "./state";
 import type { Words } from "./state";
 import type { Place, Visit } from "./visit";
@@ -24,10 +24,12 @@ export function SeatView({ visit, state }: { visit: Visit; state: Place }) {
         </p>
       )}
       <header>
-        <h1 id="room-title" ref={heading} tabIndex={-1}>
+        <h1 id="room-title" ref={heading} tabIndex={-1} dir="auto">
           {room.title}
         </h1>
-        <p id="instructor">{room.instructor.name}</p>
+        <p id="instructor">
+          <bdi>{room.instructor.name}</bdi>
+        </p>
       </header>
       <Spoken state={state} />
       {state.place === "seated" ? <Seat state={state} /> : state.place === "waiting" ? <InLine state={state} /> : <Pending />}
@@ -128,9 +130,8 @@ function WhoIsHere({ visit, room }: { visit: Visit; room: string }) {
 }
 
 function Others({ visit, room }: { visit: Visit; room: string }) {
-  const { t } = useWords();
   const others = useLoaded(loadOthers);
-  return others ? <others.Others lectern={visit.lectern} room={room} /> : <Waiting text={t.loading} />;
+  return others ? <others.Others lectern={visit.lectern} room={room} /> : <Coming failed={others === false} />;
 }
 
 function Leave({ visit, state }: { visit: Visit; state: Place }) {

@@ -1,10 +1,11 @@
 import { Api } from "../client";
-import type { PlaceState } from "../client";
+import type { Me, PlaceState } from "../client";
 
 const passportKey = "lectern.passport";
 const nameKey = "lectern.name";
 const placeKey = "lectern.place";
 const earlyKey = "lectern.early";
+const renewedKey = "lectern.renewed";
 
 /** Takes a passport out of the address, before anything could send it anywhere; answers whether there was one. */
 export function takePassport(): boolean {
@@ -18,6 +19,35 @@ export function takePassport(): boolean {
 export const passport = () => sessionStorage.getItem(passportKey);
 export const forgetPassport = () => sessionStorage.removeItem(passportKey);
 export const api = () => new Api(passport());
+
+/** How far the server's clock is ahead of this machine's, in milliseconds. */
+let ahead = 0;
+
+/** Asks the server who is signed in, and what time it is. */
+export async function askWho(): Promise<Me> {
+  const me = await api().me();
+  ahead = Date.parse(me.now) - Date.now();
+  return me;
+}
+
+/** The server's clock, in milliseconds since 1970. */
+export const serverNow = () => Date.now() + ahead;
+
+const renewAgainAfter = 60_000;
+
+/**
+ * Loads the page anew, since a part of it did not come: after a deploy those of
+ * an older page are gone. Answers false where it did so a moment ago, and
+ * where the server does not answer.
+ */
+export async function renewPage(): Promise<boolean> {
+  if (Date.now() - Number(sessionStorage.getItem(renewedKey)) < renewAgainAfter) return false;
+  const answers = await fetch("/", { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
+  if (!answers) return false;
+  sessionStorage.setItem(renewedKey, String(Date.now()));
+  location.reload();
+  return true;
+}
 
 export const lastName = () => localStorage.getItem(nameKey) ?? "";
 export const keepName = (name: string) => localStorage.setItem(nameKey, name);

@@ -74,6 +74,7 @@ function Capacity({ watched, room }: PartProps) {
           label={t.desk.seats}
           value={String(room.capacity)}
           attributes={{ type: "number", inputMode: "numeric", min: 1, max: 100000, required: true }}
+          from="edit-capacity"
           save={(seats) => watched.ask("update", { capacity: Number(seats) })}
           onDone={() => setEditing(false)}
         />
@@ -105,6 +106,7 @@ function SeatHold({ seconds, onChange }: { seconds: number; onChange(seconds: nu
           label={t.line.ownHold}
           value={String(Math.max(1, Math.round(seconds / 60)))}
           attributes={{ type: "number", inputMode: "numeric", min: 1, max: longestHold, required: true }}
+          from="hold"
           save={async (minutes) => onChange(60 * Number(minutes))}
           onDone={() => setTyping(false)}
         />

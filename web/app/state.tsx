@@ -1,5 +1,6 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { renewPage } from "./session";
 import { loadText } from "./text";
 import type { Language, Text } from "./text";
 
@@ -20,7 +21,8 @@ export interface Words {
   number(n: number): string;
   time(at: string | number): string;
   seconds(at: string): string;
-  day(at: string | number): string;
+  /** Its day and its time, and those of the end as far as they differ. */
+  stretch(from: string | number, to: string | null): string;
   /** The time, and the day unless it is today. */
   moment(at: string | number): string;
   /** The same, as part of a sentence. */
@@ -46,7 +48,8 @@ export async function speak(language: Language): Promise<Words> {
   const moment = formatter({ ...clock, weekday: "short", month: "short", day: "numeric" });
   const day = formatter({ year: "numeric", month: "short", day: "numeric" });
   const date = formatter({ weekday: "short", month: "short", day: "numeric" });
-  const today = (at: string | number) => new Date(at).toDateString() === new Date().toDateString();
+  const sameDay = (a: string | number, b: string | number) => new Date(a).toDateString() === new Date(b).toDateString();
+  const today = (at: string | number) => sameDay(at, Date.now());
   const t = await loadText(language);
   return {
     language,
@@ -54,7 +57,11 @@ export async function speak(language: Language): Promise<Words> {
     number: (n) => number().format(n),
     time: (at) => time().format(new Date(at)),
     seconds: (at) => seconds().format(new Date(at)),
-    day: (at) => day().format(new Date(at)),
+    stretch: (from, to) => {
+      const of = (at: string | number) => `${day().format(new Date(at))}, ${time().format(new Date(at))}`;
+      if (to === null) return of(from);
+      return sameDay(from, to) ? `${of(from)}–${time().format(new Date(to))}` : `${of(from)} – ${of(to)}`;
+    },
     moment: (at) => (today(at) ? time : moment)().format(new Date(at)),
     when: (at) => t.schedule.atTime(time().format(new Date(at)), today(at) ? null : date().format(new Date(at))),
   };
@@ -70,10 +77,10 @@ export function useChanges(subscribe: ((fn: () => void) => () => void) | undefin
   }, [subscribe]);
 }
 
-/** A module that only some pages need; null until it is there. */
-export function useLoaded<T extends object>(load: () => Promise<T>): T | null {
-  const [loaded, setLoaded] = useState<T | null>(null);
-  useEffect(() => void load().then(setLoaded), [load]);
+/** A module that only some pages need; null until it is there, false where it did not come. */
+export function useLoaded<T extends object>(load: () => Promise<T>): T | null | false {
+  const [loaded, setLoaded] = useState<T | null | false>(null);
+  useEffect(() => void load().then(setLoaded, async () => (await renewPage()) || setLoaded(false)), [load]);
   return loaded;
 }
 
@@ -98,7 +105,7 @@ const calm = 10_000;
  * subject at once, the rest now and then.
  */
 export function useSpoken(text: string, subject: string): string {
-  const [spoken, setSpoken] = useState({ text, subject });
+  const [spoken, setSpoken] = useState({ text: "", subject: "" }); // only what comes into a place that is there already is read out
   const latest = useRef(text);
   latest.current = text;
   useEffect(() => {

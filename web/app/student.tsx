@@ -3,8 +3,9 @@ import type { LecternError, Me } from "../client";
 import { Early } from "./early";
 import { Link, Notice, Trouble, Waiting } from "./parts";
 import { SeatView } from "./seat";
-import { api, forgetPassport, guestsAllowed, keepName, lastName, passport, showCode, waitsFor } from "./session";
+import { api, forgetPassport, guestsAllowed, keepName, keptPlace, lastName, passport, showCode, waitsFor } from "./session";
 import { go, useChanges, useCountdown, useTitle, useWords } from "./state";
+import { isolated } from "./text";
 import { Visit } from "./visit";
 import type { Ending } from "./visit";
 
@@ -22,6 +23,7 @@ export function Student({ route, me, onSignIn }: Props) {
   const { t } = useWords();
   const [visit, setVisit] = useState<Visit | null>(null);
   const current = useRef<Visit | null>(null);
+  const gone = useRef(false);
   /** A quick hand may join before the first effect. */
   const mounted = useRef(false);
   useChanges(visit?.subscribe);
@@ -29,14 +31,21 @@ export function Student({ route, me, onSignIn }: Props) {
   useTitle(inside ? null : t.join.pageTitle);
 
   const begin = (target: { code: string } | { room_id: string }) => {
+    if (gone.current) return; // nobody would end the visit
     current.current?.end();
     setVisit((current.current = new Visit(target)));
   };
-  useEffect(() => () => current.current?.end(), []);
+  useEffect(
+    () => () => {
+      gone.current = true;
+      current.current?.end();
+    },
+    [],
+  );
   useEffect(() => {
     const state = current.current?.state;
     const here = state?.step === "in" && route.page === "room" && state.room.id === route.id;
-    if (route.page === "room" && me && !here) begin({ room_id: route.id });
+    if (route.page === "room" && mayBeIn(route.id, me) && !here) begin({ room_id: route.id });
     if (route.page === "join" && state && mounted.current) {
       current.current?.end();
       setVisit((current.current = null));
@@ -53,11 +62,11 @@ export function Student({ route, me, onSignIn }: Props) {
   if (visit?.state.step === "in") return <SeatView visit={visit} state={visit.state} />;
   if (visit?.state.step === "early") return <Early visit={visit} startsAt={visit.state.startsAt} />;
   if (visit?.state.step === "over") {
-    const { ending } = visit.state;
+    const { ending, kept } = visit.state;
     const back = visit.code ? { code: visit.code } : route.page === "room" && ending !== "noPlace" ? { room_id: route.id } : null;
-    return <Over ending={ending} again={back && (() => begin(back))} />;
+    return <Over ending={ending} kept={kept} again={back && (() => begin(back))} />;
   }
-  if (route.page === "room" && !me) return <Over ending="noPlace" again={null} />;
+  if (route.page === "room" && !visit && !mayBeIn(route.id, me)) return <Over ending="noPlace" again={null} />;
   if (visit?.state.step === "joining") {
     return (
       <main id="main" class="narrow">
@@ -71,6 +80,9 @@ export function Student({ route, me, onSignIn }: Props) {
   }
   return <Name code={route.code} me={me} error={error} onSignIn={onSignIn} onJoin={() => begin({ code: route.code })} />;
 }
+
+/** From some browsers the server takes a guest's cookie over the socket alone, so that who has a seat may seem to be nobody. */
+const mayBeIn = (room: string, me: Me | null) => me !== null || Boolean(keptPlace(room)?.place);
 
 function Name(props: { code: string; me: Me | null; error: LecternError | null; onSignIn(): Promise<void>; onJoin(): void }) {
   const { t } = useWords();
@@ -142,7 +154,7 @@ function Name(props: { code: string; me: Me | null; error: LecternError | null; 
             </p>
           </>
         ) : (
-          <p class="lead">{t.join.asYou(props.me!.name)}</p>
+          <p class="lead">{t.join.asYou(isolated(props.me!.name))}</p>
         )}
         <Trouble error={error} />
         <button type="submit" class="primary wide" id="join-button" disabled={busy || wait > 0}>
@@ -188,8 +200,9 @@ function Refused({ error, again }: { error: LecternError; again(): void }) {
 
 const final = new Set<Ending>(["banned", "closed", "closedLine", "forbidden"]);
 
-function Over({ ending, again }: { ending: Ending; again: (() => void) | null }) {
+function Over({ ending, kept, again }: { ending: Ending; kept?: boolean; again: (() => void) | null }) {
   const { t } = useWords();
+  const { title, next } = t.over[ending];
   const signIn = ending === "passport";
   const retry = () => {
     if (signIn) forgetPassport();
@@ -197,7 +210,7 @@ function Over({ ending, again }: { ending: Ending; again: (() => void) | null })
   };
   return (
     <main id="main" class="narrow" data-ending={ending}>
-      <Notice advice={t.over[ending]} id="over">
+      <Notice advice={{ title, next: kept ? `${t.connection.held} ${next}` : next }} id="over">
         {again && !final.has(ending) && !(signIn && !guestsAllowed()) && (
           <button class="primary" id="rejoin" onClick={signIn ? () => location.assign("/") : retry}>
             {t.over.rejoin}

@@ -8,6 +8,9 @@ export interface Advice {
   next: string;
 }
 
+/** A name as part of a sentence: which way its script runs is its own affair. */
+export const isolated = (name: string) => `\u2068${name}\u2069`;
+
 /** Every word of the pages; each language has all of them. */
 export type Text = typeof en;
 

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { AttendanceRecord, LecternError } from "../client";
-import { api } from "./session";
+import { api, serverNow } from "./session";
 import type { Range } from "./span";
 
 /** Often enough to follow a class, seldom enough not to disturb a reader. */
@@ -23,12 +23,12 @@ export function useRecord(room: string): LoadedRecord {
   const order = useRef({ asked: 0, shown: 0, took: 0 });
   const load = useCallback(async () => {
     const mine = ++order.current.asked;
-    const began = Date.now();
+    const began = serverNow();
     // An answer that was overtaken by a later one is out of date.
     const show = (change: Partial<LoadedRecord>) => {
       if (mine < order.current.shown) return;
       order.current.shown = mine;
-      order.current.took = Date.now() - began;
+      order.current.took = serverNow() - began;
       setLoaded((before) => ({ ...before, ...change }));
     };
     await api()

@@ -121,6 +121,26 @@ test("a place in the line that is gone after a reload or a break has lapsed", as
   assert.deepEqual(back.visit.state, { step: "over", ending: "place_lapsed" });
 });
 
+test("that a seat is kept is said of a seat that was held, and of no other place", async () => {
+  newTab();
+  const never = await arrives();
+  never.world.wire.drop(4003);
+  assert.deepEqual(never.visit.state, { step: "over", ending: "too_many_sockets", kept: false });
+
+  for (const [change, hold, kept] of [
+    [{ state: "waiting", position: 2 }, 0, false],
+    [{ state: "seated", seat: 3 }, 300, false],
+    [{ state: "seated", seat: 3 }, 0, true],
+  ] as const) {
+    newTab();
+    const { world, visit, answer, place } = await arrives();
+    await answer({ ...waiting, room: { ...waiting.room, options: { ...waiting.room.options, seat_hold_seconds: hold } } });
+    place(change);
+    world.wire.drop(4003);
+    assert.deepEqual(visit.state, { step: "over", ending: "too_many_sockets", kept });
+  }
+});
+
 test("a room that is not open yet is joined when it opens", async () => {
   newTab();
   const { world, visit, answer, pass } = await arrives();

@@ -35,7 +35,8 @@ export type VisitState =
   | { step: "early"; startsAt: string }
   | Place
   | { step: "refused"; error: LecternError }
-  | { step: "over"; ending: Ending };
+  /** `kept`: the seat is held until the room closes. */
+  | { step: "over"; ending: Ending; kept?: boolean };
 
 type Target = { code: string } | { room_id: string };
 
@@ -121,7 +122,7 @@ export class Visit {
     const { lectern } = this;
     lectern.on("connection", (connection) => {
       if (connection.name === "stopped" && this.state.step !== "over") {
-        this.become({ step: "over", ending: connection.why });
+        this.become({ step: "over", ending: connection.why, kept: this.holdsOn() });
       } else {
         this.tell();
       }
@@ -143,6 +144,11 @@ export class Visit {
 
   private place(): PlaceState | null {
     return this.state.step === "in" ? this.state.place : null;
+  }
+
+  /** Whether the place stays however long this person is away. */
+  private holdsOn(): boolean {
+    return this.state.step === "in" && this.state.place === "seated" && this.state.room.options.seat_hold_seconds === 0;
   }
 
   /** Whether what is now a seat was waited for here. */

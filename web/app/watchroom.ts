@@ -1,5 +1,6 @@
 import { Lectern, Roster } from "../client";
 import type { Ban, Page, Replies, Requests } from "../client";
+import { thinned } from "./chart";
 import type { Point } from "./chart";
 import { api, passport } from "./session";
 
@@ -22,14 +23,17 @@ export class WatchedRoom {
   constructor(readonly id: string) {
     this.lectern = new Lectern({ url: location.origin, passport: passport() });
     this.roster = new Roster(this.lectern, id);
-    this.lectern.on("connection", () => this.tell());
+    this.lectern.on("connection", ({ name }) => {
+      if (name === "open" && this.roster.room) void this.loadPoints(); // there was a break
+      this.tell();
+    });
     this.lectern.on("roster", ({ room_id, left }) => {
-      if (room_id === id && left.some(({ reason }) => reason === "banned")) void this.loadBans();
+      if (room_id === id && left.some(({ reason }) => reason === "banned")) this.loadBans().catch(() => undefined);
     });
     this.roster.subscribe(() => this.tell());
     this.clock = setInterval(() => this.addPoint(), pointEvery);
     void this.loadPoints();
-    void this.loadBans();
+    this.loadBans().catch(() => undefined);
   }
 
   readonly subscribe = (fn: () => void): (() => void) => {
@@ -45,21 +49,17 @@ export class WatchedRoom {
     return this.lectern.request(type, { room_id: this.id, ...fields } as unknown as Requests[T]);
   }
 
-  /** Where it fails, what was known stays. */
+  /** Rejects with a LecternError, and what was known stays. */
   async loadBans(): Promise<void> {
     const bans: Ban[] = [];
     let cursor: string | null = null;
-    try {
-      do {
-        const page: Page<Ban> = await api().bans(this.id, cursor);
-        bans.push(...page.items);
-        cursor = page.next_cursor;
-      } while (cursor);
-      this.bans = bans;
-      this.tell();
-    } catch {
-      return;
-    }
+    do {
+      const page: Page<Ban> = await api().bans(this.id, cursor);
+      bans.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor);
+    this.bans = bans;
+    this.tell();
   }
 
   end(): void {
@@ -69,7 +69,7 @@ export class WatchedRoom {
     this.lectern.stop();
   }
 
-  /** The past; without it the chart begins now. */
+  /** The past, breaks included; without it the chart begins now. */
   private async loadPoints(): Promise<void> {
     const record = await api()
       .attendance(this.id)
@@ -88,7 +88,7 @@ export class WatchedRoom {
     const [before, last] = this.points.slice(-2);
     const still = before && last && same(before, last) && same(last, point);
     const past = still ? this.points.slice(0, -1) : this.points;
-    this.points = [...(past.length < mostPoints ? past : past.filter((_, i) => i % 2 === 0)), point];
+    this.points = [...(past.length < mostPoints ? past : thinned(past)), point];
     this.tell();
   }
 

@@ -29,6 +29,9 @@ export interface Opened {
   room_passport: string;
 }
 
+/** The server takes a minute at most for an answer; the rest is its way here. */
+const answerLimit = 75_000;
+
 /** The HTTP side of Lectern. Every method throws a LecternError. */
 export class Api {
   constructor(
@@ -65,39 +68,41 @@ export class Api {
   attendance = (id: string) => this.json<AttendanceRecord>("GET", roomPath(id) + "/attendance?format=json");
 
   /** The attendance record as a file. */
-  async attendanceFile(id: string, format: "csv" | "xlsx" | "json"): Promise<Blob> {
-    const response = await this.call("GET", roomPath(id) + "/attendance?format=" + format);
-    return response.blob();
-  }
+  attendanceFile = (id: string, format: "csv" | "xlsx" | "json"): Promise<Blob> =>
+    this.call((response) => response.blob(), "GET", roomPath(id) + "/attendance?format=" + format);
 
   /** Any call that answers JSON. */
-  async json<T>(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<T> {
-    const response = await this.call(method, path, body, headers);
-    return (await response.json()) as T;
+  json<T>(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<T> {
+    return this.call((response) => response.json() as Promise<T>, method, path, body, headers);
   }
 
-  private async call(
+  private async call<T>(
+    read: (response: Response) => Promise<T>,
     method: string,
     path: string,
     body?: object,
     headers: Record<string, string> = {},
-  ): Promise<Response> {
+  ): Promise<T> {
     if (this.passport) headers["Authorization"] = "Bearer " + this.passport;
     if (body) headers["Content-Type"] = "application/json";
-    let response: Response;
+    const limit = new AbortController();
+    const forget = this.world.after(answerLimit, () => limit.abort());
     try {
-      response = await this.world.fetch(path, {
+      const response = await this.world.fetch(path, {
         method,
         headers,
         body: body && JSON.stringify(body),
         credentials: "same-origin",
         cache: "no-store",
+        signal: limit.signal,
       });
-    } catch {
-      throw LecternError.unavailable("no answer from the server");
+      if (!response.ok) throw await problem(response);
+      return await read(response);
+    } catch (error) {
+      throw error instanceof LecternError ? error : LecternError.unavailable("no answer from the server, or not all of it");
+    } finally {
+      forget();
     }
-    if (!response.ok) throw await problem(response);
-    return response;
   }
 }
 

@@ -74,7 +74,7 @@ export class FakeWorld implements World {
     return wire;
   };
 
-  fetch = async (path: string): Promise<Response> => {
+  fetch: World["fetch"] = async (path) => {
     this.fetched.push(path);
     if (this.status === 0) throw new TypeError("network");
     return new Response("{}", { status: this.status });

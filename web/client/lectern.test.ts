@@ -381,6 +381,15 @@ test("who leaves while moving is nowhere", async () => {
   assert.deepEqual(world.wires.map(({ closed }) => closed), [true, true]);
 });
 
+test("a clock that is set back after a move keeps nobody away", async () => {
+  const { world, lectern } = await moving();
+  world.wire.hello();
+  world.clock -= 3600_000;
+  world.wire.drop(1006);
+  world.wires[0]!.drop(1006);
+  assert.deepEqual(lectern.connection, { name: "reconnecting", at: world.now() + 250 });
+});
+
 for (const code of [1001, 1013]) {
   test(`draining and ${code} at once come back at the given moment and not before`, async () => {
     const { world, lectern } = await seated();
@@ -451,6 +460,48 @@ test("a fresh passport that cannot be fetched is asked for again", async () => {
   await world.pass(60_000);
   assert.equal(asked >= 3, true);
   assert.ok(world.wire.protocols.includes("passport.new"));
+});
+
+test("a fresh passport that never comes is asked for again", async () => {
+  let asked = 0;
+  const { world } = await opened({ passport: "old", freshPassport: () => (++asked < 2 ? new Promise(() => {}) : Promise.resolve("new")) });
+  world.wire.drop(4001);
+  await world.pass(61_000);
+  assert.ok(world.wire.protocols.includes("passport.new"));
+});
+
+test("a fresh passport that comes when another try has begun leads to one socket", async () => {
+  const come: ((passport: string) => void)[] = [];
+  const { world } = await opened({ passport: "old", freshPassport: () => new Promise((resolve) => come.push(resolve)) });
+  world.connected = false;
+  world.wire.drop(4001);
+  await world.pass(500);
+  world.connected = true;
+  world.wake();
+  come[0]!("first");
+  await world.pass(500);
+  come[1]!("second");
+  await settled();
+  assert.equal(world.wires.length, 2);
+  assert.ok(world.wire.protocols.includes("passport.second"));
+});
+
+test("a guest who was let in is one until the cookie expires, whatever a HEAD without it is told", async () => {
+  const { world, lectern } = await opened();
+  const failed = async () => {
+    world.wire.drop(1006);
+    await redialed(world, lectern);
+    world.wire.drop(1006);
+    await settled();
+  };
+  world.status = 401;
+  await failed();
+  await redialed(world, lectern);
+  assert.equal(lectern.connection.name, "connecting");
+  world.wire.hello({ expires_at: new Date(lectern.serverNow()).toISOString() });
+  await failed();
+  await redialed(world, lectern);
+  assert.deepEqual(lectern.connection, { name: "stopped", why: "passport", code: 4001 });
 });
 
 test("a failed dial asks who one is: 401 wants a passport, 403 stays away, the rest is network", async () => {
@@ -566,6 +617,23 @@ test("the passport is renewed before it expires", async () => {
   assert.ok(world.wire.protocols.includes("passport.second"), "the last one that was accepted");
 });
 
+test("a renewal that a move overtakes is followed by one, not two", async () => {
+  const come: (() => void)[] = [];
+  const { world, lectern } = await opened({ passport: "p", freshPassport: () => new Promise((resolve) => come.push(() => resolve("p"))) });
+  const soon = (ms: number) => ({ expires_at: new Date(lectern.serverNow() + ms).toISOString() });
+  world.wire.hello(soon(2_000));
+  await world.pass(1_000);
+  assert.equal(come.length, 1);
+  world.wire.say({ type: "draining", reconnect_after_ms: 0 });
+  await world.pass(0);
+  world.wire.hello(soon(20_000));
+  come[0]!();
+  await settled();
+  world.wire.answer("renew", { ...golden<object>("reply-renewed"), ...soon(22_000) });
+  await world.pass(11_000);
+  assert.equal(come.length, 2);
+});
+
 test("requests without an answer are sent again after a reconnect, after the join", async () => {
   const { world, lectern } = await seated();
   const removed = lectern.request("remove", { room_id, user: "s43" });
@@ -617,6 +685,32 @@ test("who leaves is not joined again", async () => {
   await world.pass(1000);
   world.wire.hello();
   assert.deepEqual(world.wire.sent, []);
+});
+
+test("who cannot leave after a reconnect is joined again", async () => {
+  const { world, lectern } = await seated();
+  const left = refusal(lectern.request("leave", {}));
+  world.wire.drop(1006);
+  await world.pass(500);
+  world.wire.hello();
+  assert.equal(world.wire.asked("join"), 0);
+  world.wire.answer("leave", golden("error-unavailable"));
+  assert.equal((await left).code, "unavailable");
+  assert.equal(lectern.room, room_id);
+  assert.equal(world.wire.asked("join"), 1);
+});
+
+test("who cannot leave on the socket of the place is in the room still, and after a reconnect again", async () => {
+  const { world, lectern } = await seated();
+  const left = refusal(lectern.request("leave", {}, 3_000));
+  await world.pass(3_000);
+  assert.equal((await left).code, "unavailable");
+  assert.equal(lectern.room, room_id);
+  assert.equal(world.wire.asked("join"), 1);
+  world.wire.drop(1006);
+  await world.pass(500);
+  world.wire.hello();
+  assert.equal(world.wire.asked("join"), 1);
 });
 
 for (const event of ["event-you_were_removed", "event-room_closed"]) {

@@ -25,7 +25,7 @@ export interface LecternOptions {
   /** The user passport; without one, the guest cookie counts. */
   passport?: string | null;
   roomPassport?: string | null;
-  /** Asked before the passport expires and when it was refused. Null: there is none to be had. */
+  /** Asked before the passport expires and when it was refused, and again after a minute without an answer. Null: there is none to be had. */
   freshPassport?: () => Promise<string | null>;
   world?: World;
 }
@@ -68,6 +68,8 @@ const moveAgain = 500;
 const dialLimit = 10_000;
 /** Twice the time in which the server promises an answer, with a reconnect in between. */
 const requestLimit = 15_000;
+/** Time enough to ask the person. */
+const freshLimit = 60_000;
 const renewRetry = 10_000;
 const renewEarly = 60_000;
 
@@ -111,6 +113,7 @@ export class Lectern {
   private clockOffset = 0;
   private readonly pending = new Map<number, Pending>();
   private readonly listeners = new Map<keyof AllEvents, Set<Listener>>();
+  private cancelRenewal = () => {};
   private timers: (() => void)[] = [];
   private readonly stopWaking: () => void;
   private readonly stopHiding: () => void;
@@ -139,17 +142,13 @@ export class Lectern {
     if (this.connection.name === "stopped") {
       return Promise.reject(LecternError.unavailable("the connection was given up"));
     }
-    const room = this.room;
+    const { room, wire } = this;
     if (type === "leave" && room) {
       fields = { room_id: room, ...fields };
       this.room = null;
     }
     return new Promise<Replies[T]>((resolve, reject) => {
       const id = ++this.lastId;
-      const forget = this.world.after(limit, () => {
-        this.pending.delete(id);
-        reject(LecternError.unavailable("no answer in time"));
-      });
       const pending: Pending = {
         id,
         type,
@@ -158,10 +157,10 @@ export class Lectern {
         repeatable: isRepeatable(type, fields),
         resolve: resolve as (reply: unknown) => void,
         reject: (error) => {
-          if (type === "leave") this.room ??= room;
+          if (type === "leave" && room) this.stay(room, wire);
           reject(error);
         },
-        forget,
+        forget: this.world.after(limit, () => this.giveUp(pending, "no answer in time")),
       };
       this.pending.set(id, pending);
       if (this.connection.name === "open") this.transmit(pending);
@@ -209,10 +208,9 @@ export class Lectern {
 
   /** Answers whether dial may go on. */
   private async refreshPassport(turn: number): Promise<boolean> {
-    const { freshPassport } = this.options;
     let passport: string | null = null;
     try {
-      passport = freshPassport ? await freshPassport() : null;
+      passport = await this.freshPassport();
     } catch {
       if (turn === this.turn) this.retry();
       return false;
@@ -225,6 +223,16 @@ export class Lectern {
     this.passport = passport;
     this.passportRefused = false;
     return true;
+  }
+
+  /** Null: there is none to be had. */
+  private freshPassport(): Promise<string | null> {
+    const { freshPassport } = this.options;
+    if (!freshPassport) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      const forget = this.world.after(freshLimit, () => reject(LecternError.unavailable("no fresh passport in time")));
+      void freshPassport().then(resolve, reject).finally(forget);
+    });
   }
 
   private receive(wire: Wire, text: string): void {
@@ -242,6 +250,7 @@ export class Lectern {
 
   private opened(hello: Hello): void {
     this.me = hello;
+    this.notBefore = 0;
     this.clockOffset = Date.parse(hello.now) - this.world.now();
     this.become({ name: "open" });
     if (this.room) void this.rejoin(this.room);
@@ -303,6 +312,13 @@ export class Lectern {
     }
   }
 
+  /** A leave has failed: the place is still there. A socket that came after the leave has not joined the room. */
+  private stay(room: string, before: Wire | null): void {
+    if (this.room) return;
+    this.room = room;
+    if (this.connection.name === "open" && this.wire !== before) void this.rejoin(room);
+  }
+
   private forgetRoom(room_id: string): void {
     if (this.room === room_id) this.room = null;
   }
@@ -325,19 +341,25 @@ export class Lectern {
   private renewInTime(expiresAt: string): void {
     if (!this.options.freshPassport) return;
     const left = Date.parse(expiresAt) - this.serverNow();
-    this.later(left > 2 * renewEarly ? left - renewEarly : left / 2, () => void this.renew());
+    this.renewLater(left > 2 * renewEarly ? left - renewEarly : left / 2);
+  }
+
+  /** Instead of any other time: a renewal may be under way while a new socket plans the next. */
+  private renewLater(ms: number): void {
+    this.cancelRenewal();
+    this.cancelRenewal = this.later(ms, () => void this.renew());
   }
 
   private async renew(): Promise<void> {
     const { turn } = this;
     try {
-      const passport = await this.options.freshPassport?.();
+      const passport = await this.freshPassport();
       if (!passport || turn !== this.turn) return;
       const renewed = await this.request("renew", { passport });
       this.passport = passport;
       this.renewInTime(renewed.expires_at);
     } catch {
-      if (turn === this.turn) this.later(renewRetry, () => void this.renew());
+      if (turn === this.turn) this.renewLater(renewRetry);
     }
   }
 
@@ -418,7 +440,6 @@ export class Lectern {
 
   /** A browser keeps a page that was left for a while, and its socket open: whoever looks at another page would be here. */
   private hidden(): void {
-    this.turn++;
     this.detach();
     this.become({ name: "reconnecting", at: this.world.now() });
   }
@@ -441,8 +462,13 @@ export class Lectern {
       .fetch(this.options.url + "/v1/me", { method: "HEAD", headers, cache: "no-store", credentials: "same-origin" })
       .catch(() => null);
     if (turn !== this.turn) return;
-    if (response?.status === 401) this.passportRefused = true;
+    if (response?.status === 401 && !this.cookieHolds()) this.passportRefused = true;
     if (response?.status === 403) this.end("forbidden", null);
+  }
+
+  /** Not every browser says of a HEAD that a page of ours asks, and then no cookie counts: one that was let in is good until it expires. */
+  private cookieHolds(): boolean {
+    return !this.passport && this.me !== null && this.serverNow() < Date.parse(this.me.expires_at);
   }
 
   private retry(): void {
@@ -455,6 +481,7 @@ export class Lectern {
   }
 
   private detach(): void {
+    this.turn++;
     for (const wire of [this.wire, this.next, this.old]) this.drop(wire);
     this.wire = this.next = this.old = null;
     this.cancelTimers();
@@ -476,7 +503,6 @@ export class Lectern {
   }
 
   private end(why: StopReason, code: number | null): void {
-    this.turn++;
     this.detach();
     this.stopWaking();
     this.stopHiding();
@@ -490,9 +516,11 @@ export class Lectern {
     pending.reject(LecternError.unavailable(message));
   }
 
-  /** Runs fn after ms, unless the connection is lost or replaced by then. */
-  private later(ms: number, fn: () => void): void {
-    this.timers.push(this.world.after(ms, fn));
+  /** Runs fn after ms, unless the connection is lost or replaced by then; the answer cancels that. */
+  private later(ms: number, fn: () => void): () => void {
+    const cancel = this.world.after(ms, fn);
+    this.timers.push(cancel);
+    return cancel;
   }
 
   private cancelTimers(): void {

@@ -119,11 +119,23 @@ test("pages make one roster, shown when it is whole", async () => {
   world.wire.say({ type: "roster_page", room_id, version: 40, roster: [entry("stale", 9)], more: false });
   world.wire.say({ type: "roster_page", room_id, version: 41, roster: [entry("b", 2)], more: true });
   assert.equal(roster.entries.size, 0);
+  assert.equal(roster.state, "loading");
   world.wire.say({ type: "roster_page", room_id, version: 41, roster: [entry("c", 3)], more: false });
+  assert.equal(roster.state, "live");
   assert.deepEqual([...roster.entries.keys()], ["a", "b", "c"]);
   world.wire.say(event(41, 42, { left: [{ user: "b", reason: "removed" }] }));
   assert.deepEqual([...roster.entries.keys()], ["a", "c"]);
 });
+
+for (const told of ["event-room_closed", "event-unwatch_forced"]) {
+  test(`the last page after ${told} changes nothing about that`, async () => {
+    const { world, roster } = await watching({ ...snapshot, roster: [entry("a", 1)], more: true });
+    world.wire.say(golden(told));
+    const { state } = roster;
+    world.wire.say({ type: "roster_page", room_id, version: 41, roster: [entry("b", 2)], more: false });
+    assert.deepEqual([roster.entries.size, roster.state], [2, state]);
+  });
+}
 
 test("an event before the last page means a lost page: the snapshot is asked for anew", async () => {
   const { world, roster } = await watching({ ...snapshot, roster: [entry("a", 1)], more: true });
@@ -215,4 +227,14 @@ test("stop unwatches", async () => {
   assert.equal(world.wire.asked("unwatch"), 1);
   world.wire.say(event(41, 42));
   assert.equal(roster.version, 41);
+});
+
+test("who has stopped does not ask again", async () => {
+  const { world, roster } = await watching();
+  world.wire.say(event(43, 44));
+  world.wire.answer("watch", golden("error-unavailable"));
+  await settled();
+  roster.stop();
+  await world.pass(5_000);
+  assert.equal(world.wire.asked("watch"), 2);
 });

@@ -11,6 +11,7 @@ export interface Counts {
   online_count: number;
 }
 
+/** `loading` until the roster is whole for the first time. */
 export type RosterState = "loading" | "live" | "closed" | "refused";
 
 const rank = { seated: 0, waiting: 1, pending: 2 };
@@ -55,6 +56,7 @@ export class Roster {
   private arriving: Map<string, Entry> | null = null;
   private complete = false;
   private asking = false;
+  private stopped = false;
   private telling = false;
   private readonly listeners = new Set<() => void>();
   private readonly ends: (() => void)[];
@@ -89,6 +91,7 @@ export class Roster {
 
   /** Stops watching. */
   stop(): void {
+    this.stopped = true;
     for (const end of this.ends) end();
     this.listeners.clear();
     if (this.lectern.connection.name === "open") {
@@ -97,7 +100,7 @@ export class Roster {
   }
 
   private ask(): void {
-    if (this.asking || this.state === "closed" || this.state === "refused") return;
+    if (this.asking || this.stopped || this.state === "closed" || this.state === "refused") return;
     this.asking = true;
     const since = this.complete ? { since: this.version } : {};
     this.lectern
@@ -111,6 +114,7 @@ export class Roster {
     this.room = reply.room;
     if (reply.deltas) {
       for (const delta of reply.deltas) this.apply(delta);
+      this.show();
     } else {
       this.version = reply.version;
       this.complete = false;
@@ -119,7 +123,6 @@ export class Roster {
       this.counts = { taken, waiting, pending, online_count };
       this.fill(reply.roster ?? [], reply.more ?? false);
     }
-    this.become(reply.room.status === "closed" ? "closed" : "live");
   }
 
   private failed(error: LecternError): void {
@@ -148,8 +151,15 @@ export class Roster {
       this.last = [];
       this.arriving = null;
       this.complete = true;
+      this.show();
     }
     this.tell();
+  }
+
+  /** What is here is whole. That a room is closed, or not to be seen, is for good. */
+  private show(): void {
+    if (this.state === "closed" || this.state === "refused") return;
+    this.become(this.room?.status === "closed" ? "closed" : "live");
   }
 
   private apply(event: RosterEvent): void {
