@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,38 +19,43 @@ type acknowledged map[room.UserID]int
 // who is stored there. Sure: everyone was answered, so that nobody can have a
 // seat without having been told.
 func (a acknowledged) broken(seats int, stored []seatEntry, sure bool) (broken []string) {
-	say := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	if len(a) > seats {
-		say("%d people were told that they have one of %d seats", len(a), seats)
+		broken = append(broken, fmt.Sprintf("%d people were told that they have one of %d seats", len(a), seats))
 	}
 	told := map[int]room.UserID{}
 	for user, seat := range a {
 		if other, twice := told[seat]; twice {
-			say("%s and %s were both told that they have seat %d", other, user, seat)
+			broken = append(broken, fmt.Sprintf("%s and %s were both told that they have seat %d", other, user, seat))
 		}
 		told[seat] = user
 	}
+	return append(broken, a.unlike("stored", seats, stored, sure)...)
+}
+
+// unlike says what is wrong with seats as they are stored, or shown.
+func (a acknowledged) unlike(are string, seats int, entries []seatEntry, sure bool) (broken []string) {
+	say := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	holders := map[int]room.UserID{}
 	has := acknowledged{}
-	for _, e := range stored {
+	for _, e := range entries {
 		if e.State != room.Seated {
 			continue
 		}
 		if other, twice := holders[e.Seat]; twice {
-			say("%s and %s are both stored with seat %d", other, e.User, e.Seat)
+			say("%s and %s are both %s with seat %d", other, e.User, are, e.Seat)
 		}
 		if e.Seat < 1 || e.Seat > seats {
-			say("%s is stored with seat %d of %d", e.User, e.Seat, seats)
+			say("%s is %s with seat %d of %d", e.User, are, e.Seat, seats)
 		}
 		holders[e.Seat], has[e.User] = e.User, e.Seat
 	}
 	for user, seat := range a {
 		if has[user] != seat {
-			say("%s was told seat %d and is stored with seat %d", user, seat, has[user])
+			say("%s was told seat %d and is %s with seat %d", user, seat, are, has[user])
 		}
 	}
 	if sure && len(has) != len(a) {
-		say("%d people are stored with seats, %d were told so", len(has), len(a))
+		say("%d people are %s with seats, %d were told so", len(has), are, len(a))
 	}
 	return broken
 }
@@ -57,8 +63,9 @@ func (a acknowledged) broken(seats int, stored []seatEntry, sure bool) (broken [
 // pageOf is how much of a roster is read at a time: the most that there is.
 const pageOf = "500"
 
-// storedRoster reads a room's roster as the store has it, all of one version.
-func (t *loadTarget) storedRoster(ctx context.Context, passport string, id room.ID) (entries []seatEntry, version int64, err error) {
+// shownRoster reads a room's roster as an instance shows it, which has it in
+// memory, all of one version.
+func (t *loadTarget) shownRoster(ctx context.Context, passport string, id room.ID) (entries []seatEntry, version int64, err error) {
 	cursor := ""
 	for {
 		var page struct {
@@ -86,46 +93,74 @@ func (t *loadTarget) storedRoster(ctx context.Context, passport string, id room.
 	}
 }
 
+// storedSeats reads who has which seat from a room's attendance record, which is
+// read from the store. It has the seats held last, and nobody leaves a load's.
+func (b *bench) storedSeats(ctx context.Context, l *lesson) ([]seatEntry, error) {
+	for deadline := time.Now().Add(answerTime); ; {
+		var record struct{ People []seatEntry }
+		err := b.call(ctx, l.passport, http.MethodGet, "/v1/rooms/"+string(l.id)+"/attendance", "", &record)
+		var bad *badAnswer
+		if !errors.As(err, &bad) || bad.status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+			for i := range record.People {
+				if p := &record.People[i]; p.Seat > 0 {
+					p.State = room.Seated
+				}
+			}
+			return record.People, err
+		}
+		if err := b.rest(ctx, againAfter); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // convergeTime is how long a watcher may take to be right: see RELIABILITY's
 // promise 5.
 const convergeTime = 5 * time.Second
 
-// check has everyone's seats compared with the stored ones, and each
-// instructor's roster, which may take convergeTime to be right. Sure: nobody
-// can have a seat without having been told.
+// check has everyone's seats compared with those that are shown and stored, and
+// each instructor's roster with what is shown, which may take convergeTime to be
+// right. Sure: nobody can have a seat without having been told.
 func (b *bench) check(ctx context.Context, sure bool) error {
 	deadline := time.Now().Add(convergeTime)
 	for _, l := range b.lessons {
-		stored, differs, err := b.converge(ctx, l, deadline)
+		shown, differs, err := b.converge(ctx, l, deadline)
 		if err != nil {
 			return err
 		}
 		if differs != "" {
 			b.report.breaks("%s", differs)
 		}
+		b.report.Broken = append(b.report.Broken, l.told.unlike("shown", l.seats, shown, sure)...)
+	}
+	for _, l := range b.lessons { // not before: a great record takes seconds, in which no watcher hears anything
+		stored, err := b.storedSeats(ctx, l)
+		if err != nil {
+			return fmt.Errorf("read the attendance record: %w", err)
+		}
 		b.report.Broken = append(b.report.Broken, l.told.broken(l.seats, stored, sure)...)
 	}
 	return nil
 }
 
-// converge waits until a room's instructor has what is stored, and returns
+// converge waits until a room's instructor has what is shown, and returns
 // that, and what differs when the time is over.
-func (b *bench) converge(ctx context.Context, l *lesson, deadline time.Time) (stored []seatEntry, differs string, err error) {
+func (b *bench) converge(ctx context.Context, l *lesson, deadline time.Time) (shown []seatEntry, differs string, err error) {
 	f := l.instructor.follow
 	for {
-		stored, version, err := b.storedRoster(ctx, l.passport, l.id)
+		shown, version, err := b.shownRoster(ctx, l.passport, l.id)
 		if err != nil {
 			return nil, "", fmt.Errorf("read the roster: %w", err)
 		}
 		if err := f.settle(); err != nil {
-			return stored, err.Error(), nil
+			return shown, err.Error(), nil
 		}
 		if l.instructor.err != nil {
-			return stored, fmt.Sprintf("the watcher's socket ended: %v", l.instructor.err), nil
+			return shown, fmt.Sprintf("the watcher's socket ended: %v", l.instructor.err), nil
 		}
-		differs := f.roster.differs(stored, version)
+		differs := f.roster.differs(shown, version)
 		if differs == "" || time.Now().After(deadline) {
-			return stored, differs, nil
+			return shown, differs, nil
 		}
 		if err := b.rest(ctx, glanceEvery); err != nil {
 			return nil, "", err

@@ -182,7 +182,7 @@ func (c *fanoutCommand) joins(ctx context.Context, b *bench) error {
 }
 
 // sameVersion checks that everyone who follows the roster is where the
-// instructor is, whose roster has been compared with the store.
+// instructor is, whose roster has been compared with what is shown.
 func (b *bench) sameVersion(all []*visitor) error {
 	for _, v := range all {
 		if v.follow != nil && v.follow.version != v.lesson.instructor.follow.version {

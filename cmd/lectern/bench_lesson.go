@@ -172,7 +172,7 @@ func (b *bench) traffic() {
 		}
 	}
 	if lost := len(b.visitors) - r.Sockets - ended; lost > 0 {
-		r.Errors["sockets lost"] = lost
+		r.breaks("%d sockets were lost", lost)
 	}
 	for k, n := range b.heard {
 		if n > 0 {

@@ -48,6 +48,9 @@ func (c *mixedCommand) play(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.account(all)
+	if r := b.report; r.Seated != len(all) {
+		r.breaks("%d were seated, not %d", r.Seated, len(all))
+	}
 	if err := c.day(ctx, b, all); err != nil {
 		return err
 	}
@@ -81,6 +84,7 @@ func (c *mixedCommand) day(ctx context.Context, b *bench, all []*visitor) error 
 	b.hooks = &hooks{opened: b.join, answered: r.answered, ended: func(v *visitor, err error) {
 		v.err = err
 		b.report.Errors[cause(err)]++
+		b.report.breaks("%s lost the socket: %s", v.user, cause(err))
 	}}
 	shown := showProgress(b.stderr, "seconds", int(c.For.Seconds()))
 	defer shown.stop()

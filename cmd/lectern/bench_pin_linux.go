@@ -77,6 +77,9 @@ func (c *cores) join() error {
 // start starts a server on the processor that servers have: a process begins
 // where the thread that makes it is.
 func (c *cores) start(command *exec.Cmd) error {
+	// Ctrl-C is for this program, which tells the servers. So does the kernel
+	// when this program ends, however that happens.
+	command.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGTERM}
 	if !c.set {
 		return command.Start()
 	}

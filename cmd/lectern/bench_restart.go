@@ -71,7 +71,7 @@ func (c *restartCommand) play(ctx context.Context, b *bench) error {
 }
 
 // leave has an instance leave, and another take its place where all do.
-// Afterwards the instructors see what is stored.
+// Afterwards the instructors see what is shown to all.
 func (c *restartCommand) leave(ctx context.Context, x *exodus, from int, joining []*visitor) error {
 	err := x.play(ctx, from, &turns{people: joining, rate: c.Rate, begin: x.dial})
 	if err != nil || !c.Rolling {

@@ -88,16 +88,16 @@ func (f *follow) settle() error {
 }
 
 // differs says where the roster is not the given one, "" if it is.
-func (r *roster) differs(stored []seatEntry, version int64) string {
+func (r *roster) differs(given []seatEntry, version int64) string {
 	switch {
 	case r.version > version || r.pages != nil:
-		return fmt.Sprintf("the watcher is at version %d, the store at %d", r.version, version)
-	case len(r.entries) != len(stored):
-		return fmt.Sprintf("the watcher has %d people, the store %d", len(r.entries), len(stored))
+		return fmt.Sprintf("the watcher is at version %d, the room at %d", r.version, version)
+	case len(r.entries) != len(given):
+		return fmt.Sprintf("the watcher has %d people, the room %d", len(r.entries), len(given))
 	}
-	i := slices.IndexFunc(stored, func(e seatEntry) bool { return r.entries[e.User] != e })
+	i := slices.IndexFunc(given, func(e seatEntry) bool { return r.entries[e.User] != e })
 	if i >= 0 {
-		return fmt.Sprintf("the watcher has %+v, the store %+v", r.entries[stored[i].User], stored[i])
+		return fmt.Sprintf("the watcher has %+v, the room %+v", r.entries[given[i].User], given[i])
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -115,11 +116,19 @@ func launchBy(ctx context.Context, folder string, environ []string, start func(*
 		"LECTERN_LISTEN=127.0.0.1:0", "LECTERN_OPS_LISTEN=127.0.0.1:0", "LECTERN_LOG_FORMAT=json",
 		"LECTERN_DATA=" + filepath.Join(folder, "data"),
 	}, environ...)
-	if err := start(command); err != nil {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // to the kernel, a process's parent is the thread that started it
+		defer runtime.UnlockOSThread()
+		err := start(command)
+		if started <- err; err == nil {
+			c.exited <- command.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
 	c.process = command.Process
-	go func() { c.exited <- command.Wait() }()
 	if err := c.await(ctx); err != nil {
 		return nil, errors.Join(err, c.kill())
 	}

@@ -1,19 +1,27 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
+	"maps"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/lectern-room/lectern/room"
 )
@@ -113,6 +121,70 @@ func TestBrokenSeats(t *testing.T) {
 	} {
 		if got := test.told.broken(2, test.stored, test.sure); len(got) != test.broken {
 			t.Errorf("%s: %d broken, not %d: %q", name, len(got), test.broken, got)
+		}
+	}
+}
+
+// TestLooksIntoTheStore: an instance shows what is right, after which its store,
+// which is busy at first, may have something else.
+func TestLooksIntoTheStore(t *testing.T) {
+	const roster = `{"version":3,"items":[{"user":"ann","state":"seated","seat":1},{"user":"bob","state":"seated","seat":2}]}`
+	for name, test := range map[string]struct {
+		people string
+		broken []string
+	}{
+		"good":         {`{"user":"ann","seat":1},{"user":"bob","seat":2},{"user":"kim","seat":null}`, nil},
+		"lost":         {`{"user":"ann","seat":1}`, []string{"bob was told seat 2 and is stored with seat 0", "1 people are stored with seats, 2 were told so"}},
+		"another seat": {`{"user":"ann","seat":1},{"user":"bob","seat":3}`, []string{"bob was told seat 2 and is stored with seat 3"}},
+	} {
+		busy := true
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/roster"):
+				io.WriteString(w, roster)
+			case busy:
+				busy = false
+				w.WriteHeader(http.StatusServiceUnavailable)
+			default:
+				io.WriteString(w, `{"people":[`+test.people+`]}`)
+			}
+		}))
+		address, err := url.Parse(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &lesson{id: "r", seats: 3, told: acknowledged{"ann": 1, "bob": 2}}
+		l.instructor = &visitor{follow: newFollow(l, false)}
+		l.instructor.follow.take(&rosterMessage{Type: "watching", Version: 3, Roster: []seatEntry{
+			{User: "ann", State: room.Seated, Seat: 1}, {User: "bob", State: room.Seated, Seat: 2},
+		}})
+		b := &bench{fleet: &fleet{loadTarget: &loadTarget{url: address, http: server.Client()}}, report: newReport(plan{}), lessons: []*lesson{l}}
+		if b.clientele, err = newClientele(nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.check(t.Context(), true); err != nil || !slices.Equal(b.report.Broken, test.broken) && len(test.broken)+len(b.report.Broken) > 0 {
+			t.Errorf("%s: %v, broken: %q", name, err, b.report.Broken)
+		}
+		b.close()
+		server.Close()
+	}
+}
+
+func TestLostSockets(t *testing.T) {
+	there, gone := &visitor{fd: 7}, &visitor{}
+	for name, test := range map[string]struct {
+		all    []*visitor
+		errors map[string]int
+		broken int
+	}{
+		"none":                            {[]*visitor{there, there}, nil, 0},
+		"one":                             {[]*visitor{there, gone}, nil, 1},
+		"one that never came, as is said": {[]*visitor{there, gone}, map[string]int{"dial": 1}, 0},
+	} {
+		b := &bench{clientele: &clientele{visitors: test.all}, report: newReport(plan{})}
+		maps.Copy(b.report.Errors, test.errors)
+		if b.traffic(); len(b.report.Broken) != test.broken {
+			t.Errorf("%s: %q", name, b.report.Broken)
 		}
 	}
 }
@@ -236,6 +308,30 @@ func TestMixed(t *testing.T) {
 	}
 }
 
+// TestMixedRefused has a server let fewer in than there are seats for.
+func TestMixedRefused(t *testing.T) {
+	i := startInstance(t, "LECTERN_SOCKETS_PER_ADDRESS=10")
+	got := try(t, i.environ(), "", "bench", "mixed", "--students", "20", "--rooms", "1", "--bell", "100ms", "--for", "1ms", "--flapping", "0", "--server", i.loadTarget.url.String())
+	if !strings.Contains(got.stdout, "BROKEN: 9 were seated, not 20") || got.err == nil {
+		t.Errorf("%v, %s", got.err, got.stdout)
+	}
+}
+
+// TestMixedLosesSockets has a server cut someone off during the day.
+func TestMixedLosesSockets(t *testing.T) {
+	server := echo(t, func(context.Context, *websocket.Conn) error { return nil })
+	c, v := alone(t, server, "good")
+	b := &bench{clientele: c, report: newReport(plan{}), stderr: io.Discard}
+	v.user, v.lesson = "ann", &lesson{}
+	b.dial(v)
+	if err := (&mixedCommand{For: time.Second}).day(t.Context(), b, nil); err != nil {
+		t.Fatal(err)
+	}
+	if b.traffic(); len(b.report.Broken) != 1 || !strings.Contains(b.report.Broken[0], "ann lost the socket") {
+		t.Errorf("%q", b.report.Broken)
+	}
+}
+
 // TestRestart: three instances are replaced, one after the other.
 func TestRestart(t *testing.T) {
 	t.Parallel()
@@ -247,6 +343,48 @@ func TestRestart(t *testing.T) {
 	if r.Bare.CommitMs <= 0 || r.Bare.RedisTripMs <= 0 {
 		t.Errorf("bare: %+v", r.Bare)
 	}
+}
+
+// TestOwnServersEnd: Ctrl-C reaches no server of a load's own, and a load that
+// is killed leaves none behind.
+func TestOwnServersEnd(t *testing.T) {
+	on := noCores()
+	one, err := launchBy(t.Context(), t.TempDir(), append(own(), signingKeys+"="+newKey("s").Reveal()), on.start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if group, err := syscall.Getpgid(one.process.Pid); err != nil || group != one.process.Pid {
+		t.Errorf("process %d is of group %d, %v", one.process.Pid, group, err)
+	}
+	if err := one.stop(); err != nil {
+		t.Error(err)
+	}
+	folder := t.TempDir()
+	load := exec.Command(os.Args[0], "bench", "idle", "--students", "1", "--settle", "1m")
+	load.Env = append(own(), "TMPDIR="+folder)
+	if err := load.Start(); err != nil {
+		t.Fatal(err)
+	}
+	server := &child{}
+	eventually(t, func() string {
+		if logs, _ := filepath.Glob(folder + "/lectern-bench-*/log-*"); len(logs) == 1 {
+			server.log = logs[0]
+		}
+		if !server.ready(t.Context()) {
+			return "its server is not ready"
+		}
+		return ""
+	})
+	if err := load.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	load.Wait()
+	eventually(t, func() string {
+		if server.ready(t.Context()) {
+			return "its server is still there"
+		}
+		return ""
+	})
 }
 
 func TestBenchRefuses(t *testing.T) {

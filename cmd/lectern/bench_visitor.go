@@ -156,21 +156,27 @@ const againAfter = 150 * time.Millisecond
 // maxAgain is how often: a store that is away for longer is what is reported.
 const maxAgain = 100
 
-// refusal handles an error: of a join, which is asked again where it could not
-// be told what came of it, or of another request, which no scenario expects.
+// refusal handles an error: of a join or a watch, which is asked again where it
+// could not be told, or of another request, which no scenario expects.
 func (c *clientele) refusal(v *visitor, message []byte) {
 	code := string(textField(message, `"code":"`))
-	switch {
-	case numberField(message, `"id":`) != joinID:
-		c.end(v, errors.New("the server refused a request: "+code))
-	case (code == string(room.CodeUnavailable) || code == string(room.CodeRateLimited)) && v.again < maxAgain:
+	id := numberField(message, `"id":`)
+	watch := id == watchID && v.follow != nil
+	switch again := code == string(room.CodeUnavailable) || code == string(room.CodeRateLimited); {
+	case again && (watch || id == joinID) && v.again < maxAgain:
 		v.again++
 		connection := v.connection
 		c.after(againAfter, func() {
-			if v.connection == connection {
+			switch {
+			case v.connection != connection:
+			case watch:
+				c.send(v, v.follow.request())
+			default:
 				c.send(v, v.lesson.join)
 			}
 		})
+	case id != joinID:
+		c.end(v, errors.New("the server refused a request: "+code))
 	default:
 		v.refused = code
 		c.isAnswered(v)

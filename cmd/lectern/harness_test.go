@@ -121,13 +121,13 @@ func (i *instance) open(instructor string, seats int) *lecture {
 	return l
 }
 
-// roster returns who is in the room, from the store, which a busy machine may
-// have to be asked for again.
+// roster returns who is in the room, as it is shown, for which a busy machine
+// may have to be asked again.
 func (l *lecture) roster() (entries []seatEntry, version int64) {
 	l.t.Helper()
 	eventually(l.t, func() string {
 		var err error
-		if entries, version, err = l.storedRoster(l.t.Context(), l.passport, l.id); err != nil {
+		if entries, version, err = l.shownRoster(l.t.Context(), l.passport, l.id); err != nil {
 			return err.Error()
 		}
 		return ""

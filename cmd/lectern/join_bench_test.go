@@ -229,7 +229,7 @@ func (c *crowd) fill(b *testing.B, rooms, askers int) {
 	b.ReportMetric((cpuOf(b, c.redis.PID())-servers[1])*each, "redis-us/join")
 	b.ReportMetric(client*each, "client-us/join")
 	for k, s := range seats {
-		if stored, _, err := c.target.storedRoster(b.Context(), s.instructor, s.room); err != nil || len(stored) != len(c.sockets)/rooms {
+		if stored, _, err := c.target.shownRoster(b.Context(), s.instructor, s.room); err != nil || len(stored) != len(c.sockets)/rooms {
 			b.Fatalf("room %d has %d people, %v", k, len(stored), err)
 		}
 	}
