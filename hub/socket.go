@@ -344,7 +344,11 @@ func (s *socket) watch(q *request) error {
 		if err = errors.Join(err, refused); err != nil || !behind {
 			return in(err, id)
 		}
-		if s.hub.reach(id) {
+		looked, err := s.hub.reach(id)
+		if err != nil {
+			return err
+		}
+		if looked {
 			looks = 1
 		}
 	}

@@ -37,23 +37,19 @@ func (h *hall) watch(s *socket, q *request, v room.View) {
 	}
 }
 
-// reachWithin is how long a watcher waits for what was seen elsewhere: the room
-// as it is known here is better than nothing, and what is missing follows.
-const reachWithin = 500 * time.Millisecond
-
 // reach has this instance be where a watcher is who has come from another, and
 // saw there what is not known here yet. All who come meanwhile share one
 // question to the store, whatever they saw, or made up. It returns false where
 // that was asked before this watcher came: the answer may lack what was seen.
-func (h *Hub) reach(id room.ID) (looked bool) {
-	mine := false
-	_, err, _ := h.reaching.Do(string(id), func() (any, error) {
-		mine = true
-		ctx, cancel := context.WithTimeout(context.Background(), reachWithin)
+// Where the store does not answer, nobody is told less than they know.
+func (h *Hub) reach(id room.ID) (looked bool, err error) {
+	_, err, _ = h.reaching.Do(string(id), func() (any, error) {
+		looked = true
+		ctx, cancel := context.WithTimeout(context.Background(), readTakesAtMost)
 		defer cancel()
 		return nil, h.Registrar.CatchUp(ctx, id)
 	})
-	return mine || err != nil
+	return looked, err
 }
 
 func (h *hall) beginWatch(s *socket, v room.View) {

@@ -349,7 +349,7 @@ func (g *Registrar) CatchUp(ctx context.Context, id ID) error {
 		return nil
 	}
 	if err := g.readOn(ctx, d); err != nil {
-		g.Log.WarnContext(ctx, "the store did not answer: watchers are told what is known here", "room", id, "err", err)
+		g.Log.WarnContext(ctx, "the store did not answer: watchers who know more than this instance ask again", "room", id, "err", err)
 		return ErrUnavailable
 	}
 	return nil
