@@ -9,7 +9,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/lectern, a static binary
-	go build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/lectern ./cmd/lectern
+	go build -trimpath -buildvcs=$(shell git status >/dev/null 2>&1 && echo true || echo false) -ldflags '-s -w' -o bin/lectern ./cmd/lectern
 
 .PHONY: run
 run: build ## start one instance, with nothing to install

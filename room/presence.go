@@ -133,7 +133,7 @@ func (g *Registrar) lookAround(ctx context.Context) {
 			return // the beat says that the store is away
 		}
 		if dead > 0 {
-			g.Log.WarnContext(ctx, "instances have been silent for too long and count as dead: they were killed, or do not reach the store", "instances", dead)
+			g.Log.InfoContext(ctx, "instances have been silent for too long and count as dead: they left, were killed, or do not reach the store", "instances", dead)
 		}
 	}
 	if err := g.reap(ctx, reapedAtOnce); err != nil && ctx.Err() == nil {

@@ -21,8 +21,20 @@ func (p *Postgres) Migrate(ctx context.Context) error {
 	return p.schema(ctx, func(provider *goose.Provider) error { return migrateUp(ctx, provider, p.log) })
 }
 
-// Pending returns the names of the migrations that Migrate would carry out.
+// Pending returns the names of the migrations that Migrate would carry out. It
+// changes nothing in a database that is not Lectern's yet.
 func (p *Postgres) Pending(ctx context.Context) (pending []string, err error) {
+	var migrated bool
+	if err := p.pool.QueryRow(ctx, selectMigrated).Scan(&migrated); err != nil {
+		return nil, fmt.Errorf("look at the schema of the database %s: %w", p.name(), err)
+	}
+	if !migrated {
+		provider, err := newProvider(goose.DialectPostgres, p.db)
+		if err != nil {
+			return nil, err
+		}
+		return all(provider), nil
+	}
 	err = p.schema(ctx, func(provider *goose.Provider) (err error) {
 		pending, err = pendingIn(ctx, provider)
 		return err

@@ -131,10 +131,8 @@ func (p *Postgres) schemaState(ctx context.Context, conn *pgxpool.Conn, state *P
 	if err := conn.QueryRow(ctx, selectMigrated).Scan(&migrated); err != nil {
 		return err
 	}
-	if !migrated { // and to look further would begin to
-		for _, source := range provider.ListSources() {
-			state.Lacks = append(state.Lacks, source.Path)
-		}
+	if !migrated {
+		state.Lacks = all(provider)
 		return nil
 	}
 	rows, err := conn.Query(ctx, selectForbidden)

@@ -29,6 +29,15 @@ func migrateUp(ctx context.Context, p *goose.Provider, log *slog.Logger) error {
 	return err
 }
 
+// all returns the names of all migrations. Where none was carried out they are
+// what is pending: to ask the provider would begin to carry them out.
+func all(p *goose.Provider) (names []string) {
+	for _, source := range p.ListSources() {
+		names = append(names, source.Path)
+	}
+	return names
+}
+
 func pendingIn(ctx context.Context, p *goose.Provider) (pending []string, err error) {
 	status, err := p.Status(ctx)
 	for _, m := range status {

@@ -55,7 +55,7 @@ func (c *eraseCommand) Run(ctx context.Context, p *program) (err error) {
 		return err
 	}
 	defer closing(s, &err)
-	if err := c.confirm(p, settings); err != nil {
+	if err := c.confirm(ctx, p, settings); err != nil {
 		return err
 	}
 	stop := showWork(p.stderr, "erasing")
@@ -80,7 +80,7 @@ func openToChange(ctx context.Context, c *config, log *slog.Logger) (rooms, erro
 }
 
 // confirm asks whoever is at the terminal.
-func (c *eraseCommand) confirm(p *program, settings *config) error {
+func (c *eraseCommand) confirm(ctx context.Context, p *program, settings *config) error {
 	switch {
 	case c.Yes:
 		return nil
@@ -88,14 +88,19 @@ func (c *eraseCommand) confirm(p *program, settings *config) error {
 		return errors.New("nothing was erased: there is nobody to ask, so say --yes")
 	}
 	fmt.Fprintf(p.stderr, "Erase %q from every closed room %s, for ever? Type yes: ", c.User, settings.place())
-	answer, err := bufio.NewReader(p.stdin).ReadString('\n')
-	if strings.TrimSpace(answer) == "yes" {
-		return nil
+	answers := make(chan string, 1)
+	go func() { // until the program ends, if nobody types anything
+		answer, _ := bufio.NewReader(p.stdin).ReadString('\n')
+		answers <- strings.TrimSpace(answer)
+	}()
+	select {
+	case answer := <-answers:
+		if answer == "yes" {
+			return nil
+		}
+	case <-ctx.Done():
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return errors.Join(err, errors.New("nothing was erased"))
+	return errors.New("nothing was erased")
 }
 
 // tell says what was done, and what is left to do elsewhere.

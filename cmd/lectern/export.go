@@ -74,16 +74,31 @@ func (c *exportCommand) write(w io.Writer, h *room.History, now time.Time) error
 // writeFile puts a whole file in place, which nobody else can read: names are
 // in it.
 func writeFile(name string, from io.WriterTo) (err error) {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a device, or a pipe
+		return writeInto(name, from)
+	}
 	draft, err := os.CreateTemp(filepath.Dir(name), ".export-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	_, err = from.WriteTo(draft)
-	if err = errors.Join(err, draft.Close()); err == nil {
+	if err = errors.Join(err, draft.Sync(), draft.Close()); err == nil {
 		err = os.Rename(draft.Name(), name)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(draft.Name()))
 	}
 	return nil
+}
+
+func writeInto(name string, from io.WriterTo) error {
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = from.WriteTo(file)
+	return errors.Join(err, file.Close())
 }

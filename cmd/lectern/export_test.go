@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/xuri/excelize/v2"
@@ -104,5 +106,36 @@ func TestCommandsOnPostgres(t *testing.T) {
 	}
 	if text := must(t, s.environ, "", "export", record.Room.ID); strings.Contains(text, "s1") {
 		t.Errorf("erased, and there: %s", text)
+	}
+}
+
+// TestExportInto: what is no file is written to, and stays what it is; a link
+// to a file stays one.
+func TestExportInto(t *testing.T) {
+	folder := t.TempDir()
+	pipe, link, file := filepath.Join(folder, "pipe"), filepath.Join(folder, "link"), filepath.Join(folder, "file")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(file, []byte("before"), 0o600), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan string, 1)
+	go func() {
+		text, _ := os.ReadFile(pipe)
+		read <- string(text)
+	}()
+	for _, name := range []string{pipe, link} {
+		if err := writeFile(name, strings.NewReader("a record")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := <-read; got != "a record" {
+		t.Errorf("the pipe had %q", got)
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != "a record" {
+		t.Errorf("behind the link is %q, %v", got, err)
+	}
+	for name, mode := range map[string]os.FileMode{pipe: os.ModeNamedPipe, link: os.ModeSymlink} {
+		if info, err := os.Lstat(name); err != nil || info.Mode().Type() != mode {
+			t.Errorf("%s is %v, %v", name, info, err)
+		}
 	}
 }

@@ -51,6 +51,20 @@ func openKeys(ctx context.Context, c *config) (*room.Keyring, error) {
 	return ring, loadJWKS(ctx, ring, c.jwks)
 }
 
+// lacksKeys tells whether the keys are still to be made.
+func (c *config) lacksKeys() bool {
+	_, err := os.Stat(filepath.Join(c.data, signingKeysFile))
+	return c.embedded() && len(c.keys.Signing) == 0 && errors.Is(err, fs.ErrNotExist)
+}
+
+// errNoKeysHere is why a passport cannot be judged, or made for a server that
+// runs.
+func (c *config) errNoKeysHere() error {
+	return fmt.Errorf("there are no keys in %s: set LECTERN_DATA or %s to what the server has", c.data, signingKeys)
+}
+
+const signingKeysFile = "passport-keys"
+
 var errNoKeys = errors.New(signingKeys + " is not set: on Postgres every instance needs the same keys, which `lectern keys` makes; they sign room passports also where others sign people's")
 
 // generateKeys makes the kinds of keys that are not configured, in the data
@@ -61,7 +75,7 @@ func generateKeys(keys *room.KeyConfig, data string) error {
 		file string
 		name string
 	}{
-		{&keys.Signing, "passport-keys", "s"},
+		{&keys.Signing, signingKeysFile, "s"},
 		{&keys.Encryption, "passport-encryption-keys", "e"},
 	} {
 		if len(*kind.keys) > 0 {

@@ -163,6 +163,24 @@ func TestVerifyRoomPassports(t *testing.T) {
 	}
 }
 
+// TestPassportWithoutKeys: who only asks makes no keys, by which nothing could
+// be told; who makes a passport hears of it.
+func TestPassportWithoutKeys(t *testing.T) {
+	folder := t.TempDir()
+	environ := []string{"LECTERN_DATA=" + folder}
+	fails(t, try(t, environ, "x.y.z", "passport", "--verify"), "no keys in "+folder)
+	fails(t, try(t, environ, "", "watch", "--user", "t1", "K7QF3MXD"), "no keys in "+folder)
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("they made %v, %v", entries, err)
+	}
+	if got := try(t, environ, "", "passport", "--user", "t1"); got.err != nil || !strings.Contains(got.stderr, "New keys are made in "+folder) {
+		t.Errorf("the first passport: %+v", got)
+	}
+	if got := try(t, environ, "", "passport", "--user", "t1"); got.err != nil || got.stderr != "" {
+		t.Errorf("the second passport: %+v", got)
+	}
+}
+
 func TestMigrateCommand(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "data")
 	environ := []string{"LECTERN_DATA=" + folder}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lectern-room/lectern/room"
 	"github.com/lectern-room/lectern/store/servers"
 )
@@ -229,9 +231,26 @@ func TestMigrateOnPostgres(t *testing.T) {
 		if out := must(t, environ, "", test.args...); !strings.HasPrefix(out, test.want) {
 			t.Errorf("lectern %q: %q, want %q", test.args, out, test.want)
 		}
+		if test.want == "to do: " && s.tables(t) > 0 {
+			t.Errorf("lectern %q made tables", test.args)
+		}
 	}
 	s.postgres.Stop(false)
 	if got := try(t, environ, "", "migrate", "--check"); got.err == nil {
 		t.Errorf("checked what is not there: %q", got.stdout)
 	}
+}
+
+// tables counts those in the database.
+func (s *sharing) tables(t *testing.T) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.postgres.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -82,6 +82,9 @@ func (c *watchCommand) passports(ctx context.Context, p *program) (func() (strin
 	if err != nil {
 		return nil, err
 	}
+	if settings.lacksKeys() {
+		return nil, settings.errNoKeysHere()
+	}
 	keys, err := openKeys(ctx, settings)
 	if err != nil {
 		return nil, err
