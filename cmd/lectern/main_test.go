@@ -113,6 +113,7 @@ func TestPassportCommand(t *testing.T) {
 
 func TestPassportCommandRefusals(t *testing.T) {
 	environ := []string{"LECTERN_DATA=" + t.TempDir()}
+	must(t, environ, "", "passport", "--user", "t1") // which makes the keys
 	for name, test := range map[string]struct {
 		stdin string
 		args  []string

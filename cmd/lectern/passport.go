@@ -29,10 +29,12 @@ func (c *passportCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	if settings.lacksKeys() {
-		if c.Verify {
+		switch {
+		case !c.Verify:
+			fmt.Fprintf(p.stderr, "New keys are made in %s: a server takes the passport if its LECTERN_DATA is the same.\n", settings.data)
+		case settings.jwks == "":
 			return settings.errNoKeysHere()
 		}
-		fmt.Fprintf(p.stderr, "New keys are made in %s: a server takes the passport if its LECTERN_DATA is the same.\n", settings.data)
 	}
 	ring, err := openKeys(ctx, settings)
 	if err != nil {
