@@ -111,6 +111,7 @@ func (g *Registrar) desk(id ID) *desk {
 		d = &desk{
 			id: id, loading: make(chan struct{}, 1), stir: make(chan struct{}, 1),
 			decisions: newDecisions(0), waiting: map[CommandID]*asked{},
+			usedAt: g.Now(), // by who asks: it is not forgotten while it is loaded
 		}
 		if g.desks == nil {
 			g.desks = map[ID]*desk{}
