@@ -74,17 +74,24 @@ func (s *lateStore) Save(ctx context.Context, step room.Step) error {
 	return s.Store.Save(ctx, step)
 }
 
-// TestRemovedBeforeTheJoin: a join that is answered unavailable and decided
-// later, after its person was removed, leaves no session behind that nobody
-// ends.
-func TestRemovedBeforeTheJoin(t *testing.T) {
+// inLateClass is inClass on such a store.
+func inLateClass(t *testing.T, test func(*testing.T, *class, *lateStore)) {
+	t.Helper()
 	folder := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		config, sqlite := newConfig(t, folder, prometheus.NewRegistry())
 		t.Cleanup(func() { sqlite.Close() })
 		store := &lateStore{Store: config.Registrar.Store}
 		config.Registrar.Store = store
-		c := begin(t, config)
+		test(t, begin(t, config), store)
+	})
+}
+
+// TestRemovedBeforeTheJoin: a join that is answered unavailable and decided
+// later, after its person was removed, leaves no session behind that nobody
+// ends.
+func TestRemovedBeforeTheJoin(t *testing.T) {
+	inLateClass(t, func(t *testing.T, c *class, store *lateStore) {
 		lee, tab, kim := c.instructor("lee"), c.student("kim"), c.student("kim")
 		id, code := lee.open(5)
 		tab.expect(message{"type": "join", "code": code}, message{"seat": 1})
@@ -109,13 +116,7 @@ func TestRemovedBeforeTheJoin(t *testing.T) {
 // TestRemovedWithTheJoin: who is removed in the entry in which a join is
 // decided is in no room then, and may join another.
 func TestRemovedWithTheJoin(t *testing.T) {
-	folder := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		config, sqlite := newConfig(t, folder, prometheus.NewRegistry())
-		t.Cleanup(func() { sqlite.Close() })
-		store := &lateStore{Store: config.Registrar.Store}
-		config.Registrar.Store = store
-		c := begin(t, config)
+	inLateClass(t, func(t *testing.T, c *class, store *lateStore) {
 		lee, tab, kim := c.instructor("lee"), c.student("kim"), c.student("kim")
 		id, code := lee.open(5)
 		_, other := c.instructor("han").open(5)
