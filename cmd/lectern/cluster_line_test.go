@@ -94,14 +94,14 @@ func TestWaitingLine(t *testing.T) {
 		}
 		q.change()
 	}
-	q.losesPlace(lost, gone)
 	eventually(t, func() string {
 		if given := q.given(); given < q.freed {
 			return fmt.Sprintf("%d seats are free, %d are given", q.freed, given)
 		}
 		return ""
 	})
-	during(2 * tolerance) // everyone has been told
+	q.losesPlace(lost, gone) // nobody moves up any more
+	during(2 * tolerance)    // everyone has been told
 	right := q.converge(q.lecture, watchers, time.Now())
 	q.check()
 	if !t.Failed() {
