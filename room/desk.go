@@ -211,6 +211,7 @@ func (g *Registrar) load(ctx context.Context, d *desk) error {
 	now := g.Now()
 	r, entries, err := g.Store.Load(ctx, d.id, now.Add(-memory))
 	if err != nil {
+		d.unused()
 		if g.retire(d, now) {
 			g.drop(d)
 		}
@@ -231,6 +232,13 @@ func (g *Registrar) load(ctx context.Context, d *desk) error {
 	}
 	d.wake(g)
 	return nil
+}
+
+// unused notes that there is nothing for which to keep the desk.
+func (d *desk) unused() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.usedAt = time.Time{}
 }
 
 // clear forgets the room, which is not as the store has it: it is loaded anew.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,7 @@ type instance struct {
 	mu    sync.Mutex // guards all below
 	heard []room.Entry
 	holds bool
+	asked int // whether it holds a room
 	died  int
 }
 
@@ -46,6 +48,7 @@ type instance struct {
 func (i *instance) Holds(room.ID) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.asked++
 	return i.holds
 }
 
@@ -614,6 +617,42 @@ func TestForget(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		if seat := i.must(join(id, code, student(3))).Seat; seat != 3 || loads() != 3 {
 			t.Errorf("seat %d, loaded %d times", seat, loads())
+		}
+	})
+}
+
+// A room whose load takes longer than the time between two looks for what can
+// be forgotten is loaded once; one that there is not is forgotten at once.
+func TestForgetWhileLoading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall()
+		id, _ := h.instance(t, "i1").opened(9)
+		i := h.instance(t, "i2")
+		var begun atomic.Bool
+		h.faults(func(context.Context) error {
+			if begun.CompareAndSwap(false, true) {
+				time.Sleep(1500 * time.Millisecond)
+			}
+			return nil
+		}, nil)
+		if i.header(id); h.loads != 2 {
+			t.Errorf("loaded %d times by two instances", h.loads)
+		}
+		h.faults(nil, nil)
+		for n := range 100 {
+			if _, err := i.do(leave(room.ID(fmt.Sprint("nowhere", n)), student(n))); !errors.Is(err, room.ErrNotFound) {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		i.mu.Lock()
+		i.asked = 0
+		i.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.asked > 4 {
+			t.Errorf("rooms that there are not were looked at %d times", i.asked)
 		}
 	})
 }
