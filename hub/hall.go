@@ -249,7 +249,7 @@ func (h *hall) closed(r *room.Room, e *room.Entry, end room.Event) {
 	frame := frameOf(roomIDEvent{"room_closed", h.id, end.Reason})
 	h.each(func(s *socket) {
 		h.hub.tell(s, "room_closed", frame)
-		s.settle()
+		s.settle(h.id)
 		h.exit(s)
 		h.unwatch(s)
 	})
@@ -285,18 +285,21 @@ func (h *hall) exit(s *socket) {
 
 // leave is exit for the socket that asked for it.
 func (h *hall) leave(s *socket, by room.CommandID) {
-	s.settle()
+	s.settle(h.id)
 	h.exit(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.left, s.leftBy = h.id, by
 }
 
-// settle notes that no join of the socket will be decided any more.
-func (s *socket) settle() {
+// settle notes that no join of that room by the socket will be decided any
+// more.
+func (s *socket) settle(id room.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unsure = false
+	if s.in == id {
+		s.unsure = false
+	}
 }
 
 // leftWith tells whether the socket itself asked to leave by a command.

@@ -63,7 +63,7 @@ func TestWatchTheEnd(t *testing.T) {
 	})
 }
 
-// A lateStore keeps the next save waiting for some time.
+// A lateStore keeps the next save waiting for some time, and does it then.
 type lateStore struct {
 	room.Store
 	late atomic.Int64 // ns
@@ -71,7 +71,7 @@ type lateStore struct {
 
 func (s *lateStore) Save(ctx context.Context, step room.Step) error {
 	time.Sleep(time.Duration(s.late.Swap(0)))
-	return s.Store.Save(ctx, step)
+	return s.Store.Save(context.WithoutCancel(ctx), step)
 }
 
 // inLateClass is inClass on such a store.
@@ -93,13 +93,15 @@ func inLateClass(t *testing.T, test func(*testing.T, *class, *lateStore)) {
 func TestRemovedBeforeTheJoin(t *testing.T) {
 	inLateClass(t, func(t *testing.T, c *class, store *lateStore) {
 		lee, tab, kim := c.instructor("lee"), c.student("kim"), c.student("kim")
+		other, _ := c.instructor("han").open(5)
 		id, code := lee.open(5)
 		tab.expect(message{"type": "join", "code": code}, message{"seat": 1})
 
-		store.late.Store(int64(2200 * time.Millisecond))
+		store.late.Store(int64(2250 * time.Millisecond)) // between two looks for who has waited too long
 		lee.send(`{"id":"r","type":"remove","room_id":"` + id + `","user":"kim"}`)
 		time.Sleep(100 * time.Millisecond)
 		kim.expect(message{"type": "join", "code": code}, message{"code": "unavailable"})
+		kim.expect(message{"type": "leave", "room_id": other}, message{"type": "left"})
 		time.Sleep(time.Second)
 		kim.expect(message{"type": "join", "code": code}, message{"seat": 1, "already": true})
 		kim.nc.Close()
