@@ -51,6 +51,19 @@ func openKeys(ctx context.Context, c *config) (*room.Keyring, error) {
 	return ring, loadJWKS(ctx, ring, c.jwks)
 }
 
+// readKeys is openKeys for who only looks: keys that are still to be made are
+// made for the moment, in memory.
+func readKeys(ctx context.Context, c *config) (*room.Keyring, error) {
+	look := *c
+	for _, own := range ownKeys(&look.keys) {
+		_, err := os.Stat(filepath.Join(c.data, own.file))
+		if c.embedded() && len(*own.keys) == 0 && errors.Is(err, fs.ErrNotExist) {
+			*own.keys = []room.Key{newKey(own.name)}
+		}
+	}
+	return openKeys(ctx, &look)
+}
+
 // lacksKeys tells whether the keys are still to be made.
 func (c *config) lacksKeys() bool {
 	_, err := os.Stat(filepath.Join(c.data, signingKeysFile))
@@ -67,25 +80,32 @@ const signingKeysFile = "passport-keys"
 
 var errNoKeys = errors.New(signingKeys + " is not set: on Postgres every instance needs the same keys, which `lectern keys` makes; they sign room passports also where others sign people's")
 
+// A kindOfKeys can be made here, and is in a file of the data folder then.
+type kindOfKeys struct {
+	keys *[]room.Key
+	file string
+	name string
+}
+
+func ownKeys(keys *room.KeyConfig) []kindOfKeys {
+	return []kindOfKeys{
+		{&keys.Signing, signingKeysFile, "s"},
+		{&keys.Encryption, "passport-encryption-keys", "e"},
+	}
+}
+
 // generateKeys makes the kinds of keys that are not configured, in the data
 // folder, where they are from then on.
 func generateKeys(keys *room.KeyConfig, data string) error {
-	for _, kind := range []struct {
-		keys *[]room.Key
-		file string
-		name string
-	}{
-		{&keys.Signing, signingKeysFile, "s"},
-		{&keys.Encryption, "passport-encryption-keys", "e"},
-	} {
-		if len(*kind.keys) > 0 {
+	for _, own := range ownKeys(keys) {
+		if len(*own.keys) > 0 {
 			continue
 		}
-		generated, err := generatedKeys(filepath.Join(data, kind.file), kind.name)
+		generated, err := generatedKeys(filepath.Join(data, own.file), own.name)
 		if err != nil {
 			return err
 		}
-		*kind.keys = generated
+		*own.keys = generated
 	}
 	return nil
 }

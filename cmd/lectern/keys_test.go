@@ -117,12 +117,16 @@ func TestJWKSByHTTP(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	data := "LECTERN_DATA=" + t.TempDir()
+	folder := t.TempDir()
+	data := "LECTERN_DATA=" + folder
 	for path, want := range map[string]string{"/keys": "", "/none": "404", "/huge": "more than"} {
 		got := try(t, []string{data, "LECTERN_PASSPORT_JWKS=" + server.URL + path}, i.passport(t), "passport", "--verify")
 		if (got.err == nil) != (want == "") || got.err != nil && !strings.Contains(got.err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, got.err, want)
 		}
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("they made %v, %v", entries, err)
 	}
 }
 

@@ -171,6 +171,9 @@ func TestPassportWithoutKeys(t *testing.T) {
 	environ := []string{"LECTERN_DATA=" + folder}
 	fails(t, try(t, environ, "x.y.z", "passport", "--verify"), "no keys in "+folder)
 	fails(t, try(t, environ, "", "watch", "--user", "t1", "K7QF3MXD"), "no keys in "+folder)
+	known := signingKeys + "=" + newKey("s").Reveal()
+	sealed := must(t, append(environ, known, encryptionKeys+"="+newKey("e").Reveal()), "", "passport", "--user", "t1")
+	must(t, append(environ, known), sealed, "passport", "--verify")
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
 		t.Errorf("they made %v, %v", entries, err)
 	}

@@ -36,12 +36,16 @@ func (c *passportCommand) Run(ctx context.Context, p *program) error {
 			return settings.errNoKeysHere()
 		}
 	}
+	if c.Verify {
+		ring, err := readKeys(ctx, settings)
+		if err != nil {
+			return err
+		}
+		return c.verify(p, ring)
+	}
 	ring, err := openKeys(ctx, settings)
 	if err != nil {
 		return err
-	}
-	if c.Verify {
-		return c.verify(p, ring)
 	}
 	return c.seal(p, ring)
 }

@@ -85,7 +85,7 @@ func (c *watchCommand) passports(ctx context.Context, p *program) (func() (strin
 	if settings.lacksKeys() {
 		return nil, settings.errNoKeysHere()
 	}
-	keys, err := openKeys(ctx, settings)
+	keys, err := readKeys(ctx, settings)
 	if err != nil {
 		return nil, err
 	}
