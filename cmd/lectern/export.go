@@ -53,7 +53,7 @@ func (c *exportCommand) Run(ctx context.Context, p *program) (err error) {
 	if err := c.write(&file, h, now); err != nil {
 		return fmt.Errorf("write the record of room %s: %w", found.ID, err)
 	}
-	if c.Output == "" {
+	if c.Output == "" || names(c.Output, p.stdout) {
 		_, err = file.WriteTo(p.stdout)
 		return err
 	}
@@ -69,6 +69,18 @@ func (c *exportCommand) write(w io.Writer, h *room.History, now time.Time) error
 		return hub.WriteXLSX(w, record)
 	}
 	return hub.WriteCSV(w, record)
+}
+
+// names tells whether a name is that of an open file, as /dev/stdout is: what
+// else was written there stays.
+func names(name string, w io.Writer) bool {
+	open, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	there, err := open.Stat()
+	named, nameErr := os.Stat(name)
+	return err == nil && nameErr == nil && os.SameFile(there, named)
 }
 
 // writeFile puts a whole file in place, which nobody else can read: names are

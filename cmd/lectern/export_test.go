@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,6 +71,27 @@ func TestExportToFile(t *testing.T) {
 	fails(t, try(t, h.environ, "", "export", h.id, "--output", filepath.Join(t.TempDir(), "none", "x.csv")), "no such file or directory")
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".export-*")); err != nil || len(left) > 0 {
 		t.Errorf("left over: %q, %v", left, err)
+	}
+}
+
+// TestExportToStandardOutput: what it is appended to stays.
+func TestExportToStandardOutput(t *testing.T) {
+	h := newHall(t, "2", "")
+	name := filepath.Join(t.TempDir(), "all.csv")
+	if err := os.WriteFile(name, []byte("before\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	export := exec.Command(os.Args[0], "export", h.id, "--output", "/dev/stdout")
+	export.Env, export.Stdout, export.Stderr = append(own(), h.environ...), all, os.Stderr
+	if err := errors.Join(export.Run(), all.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(name); err != nil || !strings.HasPrefix(string(text), "before\n\ufeffuser,") {
+		t.Errorf("%q, %v", text, err)
 	}
 }
 
