@@ -57,6 +57,15 @@ func (r *returns) answered(v *visitor) {
 	}
 }
 
+// lost notes that someone's socket ended that was to go on. Who was coming back
+// is waited for no longer.
+func (r *returns) lost(v *visitor, err error) {
+	v.err = err
+	delete(r.away, v)
+	r.report.Errors[cause(err)]++
+	r.report.breaks("%s lost the socket: %s", v.user, cause(err))
+}
+
 // An exodus is people who go from an instance that leaves to the others, when
 // they are told to, and so do those who come to it meanwhile. After it, another
 // instance may leave.

@@ -81,11 +81,7 @@ func (c *mixedCommand) day(ctx context.Context, b *bench, all []*visitor) error 
 		})
 	}
 	r.back = lose
-	b.hooks = &hooks{opened: b.join, answered: r.answered, ended: func(v *visitor, err error) {
-		v.err = err
-		b.report.Errors[cause(err)]++
-		b.report.breaks("%s lost the socket: %s", v.user, cause(err))
-	}}
+	b.hooks = &hooks{opened: b.join, answered: r.answered, ended: r.lost}
 	shown := showProgress(b.stderr, "seconds", int(c.For.Seconds()))
 	defer shown.stop()
 	for i := range int(float64(len(all)) * c.Flapping) {

@@ -82,7 +82,7 @@ func (c *restartCommand) leave(ctx context.Context, x *exodus, from int, joining
 	}
 	deadline := time.Now().Add(convergeTime)
 	for _, l := range x.lessons {
-		_, differs, err := x.converge(ctx, l, deadline)
+		_, differs, err := x.converge(ctx, l, false, deadline)
 		if err != nil {
 			return err
 		}

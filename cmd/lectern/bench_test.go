@@ -125,23 +125,35 @@ func TestBrokenSeats(t *testing.T) {
 	}
 }
 
-// TestLooksIntoTheStore: an instance shows what is right, after which its store,
-// which is busy at first, may have something else.
+// TestLooksIntoTheStore: an instance shows what is right, perhaps a little later
+// than another has said it, after which its store, which is busy at first, may
+// have something else.
 func TestLooksIntoTheStore(t *testing.T) {
-	const roster = `{"version":3,"items":[{"user":"ann","state":"seated","seat":1},{"user":"bob","state":"seated","seat":2}]}`
+	t.Parallel()
+	ann, bob := seatEntry{User: "ann", State: room.Seated, Seat: 1}, seatEntry{User: "bob", State: room.Seated, Seat: 2}
+	const both = `{"user":"ann","seat":1},{"user":"bob","seat":2}`
 	for name, test := range map[string]struct {
+		late   int // looks at the roster before bob is there
 		people string
 		broken []string
 	}{
-		"good":         {`{"user":"ann","seat":1},{"user":"bob","seat":2},{"user":"kim","seat":null}`, nil},
-		"lost":         {`{"user":"ann","seat":1}`, []string{"bob was told seat 2 and is stored with seat 0", "1 people are stored with seats, 2 were told so"}},
-		"another seat": {`{"user":"ann","seat":1},{"user":"bob","seat":3}`, []string{"bob was told seat 2 and is stored with seat 3"}},
+		"good":         {1, both + `,{"user":"kim","seat":null}`, nil},
+		"lost":         {0, `{"user":"ann","seat":1}`, []string{"bob was told seat 2 and is stored with seat 0", "1 people are stored with seats, 2 were told so"}},
+		"another seat": {0, `{"user":"ann","seat":1},{"user":"bob","seat":3}`, []string{"bob was told seat 2 and is stored with seat 3"}},
+		"not shown":    {1e6, both, []string{"bob was told seat 2 and is shown with seat 0", "1 people are shown with seats, 2 were told so"}},
 	} {
+		l := &lesson{id: "r", seats: 3, told: acknowledged{"ann": 1, "bob": 2}}
+		l.instructor = &visitor{follow: newFollow(l, false)}
+		l.instructor.follow.take(&rosterMessage{Type: "watching", Version: 2, Roster: []seatEntry{ann}})
 		busy := true
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
+			case strings.HasSuffix(r.URL.Path, "/roster") && test.late > 0:
+				test.late--
+				io.WriteString(w, `{"version":2,"items":[{"user":"ann","state":"seated","seat":1}]}`)
 			case strings.HasSuffix(r.URL.Path, "/roster"):
-				io.WriteString(w, roster)
+				l.instructor.follow.take(&rosterMessage{Type: "roster", From: 2, Version: 3, Joined: []seatEntry{bob}})
+				io.WriteString(w, `{"version":3,"items":[{"user":"ann","state":"seated","seat":1},{"user":"bob","state":"seated","seat":2}]}`)
 			case busy:
 				busy = false
 				w.WriteHeader(http.StatusServiceUnavailable)
@@ -153,11 +165,6 @@ func TestLooksIntoTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &lesson{id: "r", seats: 3, told: acknowledged{"ann": 1, "bob": 2}}
-		l.instructor = &visitor{follow: newFollow(l, false)}
-		l.instructor.follow.take(&rosterMessage{Type: "watching", Version: 3, Roster: []seatEntry{
-			{User: "ann", State: room.Seated, Seat: 1}, {User: "bob", State: room.Seated, Seat: 2},
-		}})
 		b := &bench{fleet: &fleet{loadTarget: &loadTarget{url: address, http: server.Client()}}, report: newReport(plan{}), lessons: []*lesson{l}}
 		if b.clientele, err = newClientele(nil); err != nil {
 			t.Fatal(err)
@@ -167,6 +174,16 @@ func TestLooksIntoTheStore(t *testing.T) {
 		}
 		b.close()
 		server.Close()
+	}
+}
+
+// TestLostWhileComingBack: nobody is waited for whose return came to nothing.
+func TestLostWhileComingBack(t *testing.T) {
+	b := &bench{clientele: &clientele{}, report: newReport(plan{})}
+	r, v := b.returns(nil), &visitor{user: "ann", seat: 1}
+	r.away[v] = time.Now()
+	if r.lost(v, errors.New("refused")); len(r.away) > 0 || len(b.report.Broken) != 1 {
+		t.Errorf("away: %v, broken: %q", r.away, b.report.Broken)
 	}
 }
 
@@ -365,6 +382,7 @@ func TestOwnServersEnd(t *testing.T) {
 	if err := load.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { load.Process.Kill() })
 	server := &child{}
 	eventually(t, func() string {
 		if logs, _ := filepath.Glob(folder + "/lectern-bench-*/log-*"); len(logs) == 1 {
