@@ -18,7 +18,7 @@ run: build ## start one instance, with nothing to install
 .PHONY: run-cluster
 run-cluster: build ## start three instances on one Postgres and one Redis behind a balancer (installs these two)
 	@.ci/install cluster
-	go build -trimpath -o bin/cluster ./cmd/cluster
+	go build -trimpath -buildvcs=false -o bin/cluster ./cmd/cluster
 	./bin/cluster
 
 .PHONY: test
