@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { Coming, Dialog } from "./parts";
+import { Close, Coming, Dialog } from "./parts";
 import { useLoaded } from "./state";
 import { isolated } from "./text";
 
@@ -28,6 +28,7 @@ function Panel(props: { room: string; subject: Subject; onClose(): void }) {
   if (page !== false) return page && <page.PersonOfRoom {...props} />;
   return (
     <Dialog id="person" title={isolated(props.subject.name)} onClose={props.onClose}>
+      <Close onClose={props.onClose} />
       <Coming failed />
     </Dialog>
   );

@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inOrder } from "../client";
 import type { Change, Entry, Room } from "../client";
-import { golden } from "../client/fakeworld";
+import { FakeWorld, golden, settled } from "../client/fakeworld";
 import { People } from "./people";
 import type { Look } from "./people";
 import { followed } from "./rooms";
 import { routeOf } from "./route";
 import { askWho, cleanCode, renewPage, serverNow, showCode } from "./session";
 import { speak } from "./state";
+import { WatchedRoom } from "./watchroom";
 
 test("a code is read however it was typed, pasted or scanned", () => {
   for (const [typed, code] of [
@@ -44,11 +45,11 @@ test("an address leads to its page, and one that was cut off to none", () => {
 });
 
 /** A page of its own, and how often it was loaded anew. */
-function aPage(answer: () => Promise<Response>) {
+function aPage(answer: (path: string) => Promise<Response>) {
   const kept = new Map<string, string>();
   const sessionStorage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value) };
   const page = { loads: 0 };
-  Object.assign(globalThis, { sessionStorage, fetch: answer, location: { reload: () => page.loads++ } });
+  Object.assign(globalThis, { sessionStorage, fetch: answer, location: { origin: "https://lectern.example", reload: () => page.loads++ } });
   return page;
 }
 
@@ -59,6 +60,8 @@ test("a page that lacks a part is loaded anew, where the server answers and not 
   answer = Promise.resolve(new Response(null, { status: 502 }));
   assert.equal(await renewPage(), false);
   answer = Promise.resolve(new Response());
+  assert.equal(await renewPage(() => false), false, "it is not wanted any more");
+  assert.equal(page.loads, 0);
   assert.equal(await renewPage(), true);
   assert.equal(await renewPage(), false, "a moment ago");
   assert.equal(page.loads, 1);
@@ -69,6 +72,48 @@ test("the time is the server's, whatever the clock of this machine says", async 
   aPage(async () => Response.json({ now }));
   await askWho();
   assert.ok(Math.abs(serverNow() - Date.parse(now)) < 60_000);
+});
+
+test("the time is right, however long the answer takes", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"] });
+  aPage(async () => {
+    t.mock.timers.tick(4_000);
+    const answer = Response.json({ now: new Date(Date.now() - 3_600_000).toISOString() });
+    t.mock.timers.tick(4_000);
+    return answer;
+  });
+  await askWho();
+  assert.equal(serverNow(), Date.now() - 3_600_000);
+});
+
+test("a desk reads its past again after a break, and not after a move", async () => {
+  let asked = 0;
+  aPage(async (path) => {
+    if (path.includes("/attendance")) asked++;
+    return Response.json({ items: [], next_cursor: null, timeline: [] });
+  });
+  const world = new FakeWorld();
+  const watched = new WatchedRoom(golden<{ room: Room }>("reply-watching").room.id, world);
+  const opens = async () => {
+    world.wire.hello();
+    world.wire.answer("watch", golden("reply-watching"));
+    await settled();
+  };
+  await settled();
+  await opens();
+  assert.equal(asked, 1);
+
+  world.wire.say({ type: "draining", reconnect_after_ms: 1500 });
+  await world.pass(1500);
+  await opens();
+  assert.deepEqual([world.wires.length, asked], [2, 1]);
+
+  world.wire.drop(1006);
+  world.wires[0]!.drop(1006);
+  await world.pass(500);
+  await opens();
+  assert.deepEqual([world.wires.length, asked], [3, 2]);
+  watched.end();
 });
 
 test("a stretch of time has the day of its end where that is another one", async () => {

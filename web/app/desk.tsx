@@ -122,7 +122,7 @@ function OpenDesk({ watched, room }: { watched: WatchedRoom; room: Room }) {
             {scheduled ? <StartCard watched={watched} room={room} onStart={start} error={error} /> : <SeatsCard watched={watched} room={room} />}
           </div>
           <div class="desk-people">
-            <LinePanel line={line} room={room} query={look.query} />
+            {watched.roster.state !== "loading" && <LinePanel line={line} room={room} query={look.query} />}
             <RosterPanel watched={watched} room={room} look={look} onLook={setLook} />
           </div>
           {settings}

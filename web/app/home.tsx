@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Me } from "../client";
 import { Link } from "./parts";
-import { askWho, cleanCode, showCode } from "./session";
+import { askWho, cleanCode, keptPlace, showCode } from "./session";
 import { go, useTitle, useWords } from "./state";
 
 /** Where a student types the code. */
@@ -13,7 +13,7 @@ export function Home({ me }: { me: Me | null }) {
       <h1 tabIndex={-1}>{t.join.title}</h1>
       <p class="lead">{t.join.lead}</p>
       <CodeForm />
-      {me && <Places />}
+      {me && <Places known={me.places} />}
       <p class="aside">{t.join.instructors}</p>
     </main>
   );
@@ -83,10 +83,10 @@ function CodeInput(props: { code: string; onChange(code: string, typed: string):
   );
 }
 
-/** Asked for each time: since the page was loaded, a seat may have been taken or given up. */
-function Places() {
+/** Asked for anew each time: since the page was loaded, a seat may have been taken, or given up elsewhere than in this tab. */
+function Places({ known }: { known: Me["places"] }) {
   const { t } = useWords();
-  const [places, setPlaces] = useState<Me["places"]>([]);
+  const [places, setPlaces] = useState(() => known.filter(({ room_id }) => keptPlace(room_id)?.place !== null));
   useEffect(() => void askWho().then((me) => setPlaces(me.places), () => undefined), []);
   const place = places.find((place) => place.seat !== null) ?? places[0];
   if (!place) return null;

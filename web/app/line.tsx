@@ -1,5 +1,5 @@
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Entry, LecternError, Room } from "../client";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Entry, LecternError, Replies, Room } from "../client";
 import { useAbout } from "./about";
 import { Grid } from "./grid";
 import type { Column } from "./grid";
@@ -17,8 +17,8 @@ export interface Line {
   pending: readonly Entry[];
   waiting: readonly Entry[];
   error: LecternError | null;
-  /** How many were admitted, where there is no room for more. */
-  some: number | null;
+  /** What came of admitting all, where there is no room for more. */
+  some: Replies["admit"] | null;
   busy: boolean;
   admit(entry: Entry | undefined): void;
   admitAll(): void;
@@ -36,7 +36,7 @@ export function useLine(watched: WatchedRoom): Line {
   /** The places of those who are dealt with, by user. */
   const [going, setGoing] = useState<ReadonlyMap<string, number | null>>(new Map());
   const [error, setError] = useState<LecternError | null>(null);
-  const [some, setSome] = useState<number | null>(null);
+  const [some, setSome] = useState<Line["some"]>(null);
   const [busy, setBusy] = useState(false);
   const { roster } = watched;
   const goes = ({ user, place }: Entry) => going.get(user) === place;
@@ -56,11 +56,15 @@ export function useLine(watched: WatchedRoom): Line {
     });
   };
   const full = roster.counts.taken >= (roster.room?.capacity ?? Infinity) && !roster.room?.options.waitlist;
+  useEffect(() => {
+    // The answer may come before the roster has what it is about. Fewer than all may be admitted because one of them withdrew.
+    if (some && !full && roster.version >= some.version) setSome(null);
+  });
   return {
     pending: asking,
     waiting: here(waiting.rows(roster, look)),
     error,
-    some: full ? some : null, // fewer than all may be admitted because one of them withdrew
+    some: full ? some : null,
     busy,
     admit: (entry) => entry && deal(entry, watched.ask("admit", { user: entry.user })),
     admitAll: () => {
@@ -69,7 +73,7 @@ export function useLine(watched: WatchedRoom): Line {
       setBusy(true);
       watched
         .ask("admit", { all: true })
-        .then(({ count }) => count < asking.length && setSome(count))
+        .then((reply) => reply.count < asking.length && setSome(reply))
         .catch(setError)
         .finally(() => setBusy(false));
     },
@@ -89,9 +93,9 @@ export function LinePanel({ line, room, query }: { line: Line; room: Room; query
         {spoken}
       </p>
       <Trouble error={line.error} id="line-error" say={line.error?.code === "room_full" ? t.line.full : null} />
-      {line.some !== null && (
+      {line.some && (
         <p class="notice-line" id="some-admitted" role="status">
-          {t.line.someAdmitted(number(line.some))}
+          {t.line.someAdmitted(number(line.some.count))}
         </p>
       )}
       {(asks || waits) && (

@@ -63,7 +63,7 @@ function App({ begin }: { begin: Words }) {
   const change = () => {
     const other = language === "en" ? "ko" : "en";
     keepLanguage(other);
-    speak(other).then(setWords, renewPage);
+    speak(other).then(setWords, () => renewPage());
   };
   return (
     <WordsContext.Provider value={words}>

@@ -115,6 +115,16 @@ export function Dialog(props: { title: string; id: string; onClose(): void; chil
   );
 }
 
+/** The way out of a dialog for those who have no keys. */
+export function Close({ onClose }: { onClose(): void }) {
+  const { t } = useWords();
+  return (
+    <button class="plain small close" id="close-person" aria-label={t.close} title={t.close} onClick={onClose}>
+      ✕
+    </button>
+  );
+}
+
 export function Confirm(props: {
   id: string;
   title: string;

@@ -3,7 +3,7 @@ import { trail } from "../client";
 import type { AttendanceRecord, LecternError, LogItem, Person, Room } from "../client";
 import { TimeAxis } from "./axis";
 import { CorrectionEditor, CorrectionNote, Status } from "./correction";
-import { Dialog, Trouble, Waiting } from "./parts";
+import { Close, Dialog, Trouble, Waiting } from "./parts";
 import { Presence } from "./presence";
 import { api } from "./session";
 import { hms, useMoments } from "./span";
@@ -30,9 +30,7 @@ export function PersonPanel({ loaded, subject, onClose }: { loaded: LoadedRecord
   const { record, error, at, load } = loaded;
   return (
     <Dialog id="person" title={isolated(subject.name)} onClose={onClose}>
-      <button class="plain small close" id="close-person" aria-label={t.close} title={t.close} onClick={onClose}>
-        ✕
-      </button>
+      <Close onClose={onClose} />
       {!record && !error && <Waiting text={t.loading} />}
       <Trouble error={error} id="person-error" />
       {error && (

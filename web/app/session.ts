@@ -25,8 +25,9 @@ let ahead = 0;
 
 /** Asks the server who is signed in, and what time it is. */
 export async function askWho(): Promise<Me> {
+  const asked = Date.now();
   const me = await api().me();
-  ahead = Date.parse(me.now) - Date.now();
+  ahead = Date.parse(me.now) - (asked + Date.now()) / 2; // it was asked for and answered in between
   return me;
 }
 
@@ -37,13 +38,13 @@ const renewAgainAfter = 60_000;
 
 /**
  * Loads the page anew, since a part of it did not come: after a deploy those of
- * an older page are gone. Answers false where it did so a moment ago, and
- * where the server does not answer.
+ * an older page are gone. Answers false where it did so a moment ago, where
+ * the server does not answer, and where the part is not wanted any more by then.
  */
-export async function renewPage(): Promise<boolean> {
+export async function renewPage(wanted = () => true): Promise<boolean> {
   if (Date.now() - Number(sessionStorage.getItem(renewedKey)) < renewAgainAfter) return false;
   const answers = await fetch("/", { method: "HEAD", cache: "no-store" }).then(({ ok }) => ok, () => false);
-  if (!answers) return false;
+  if (!answers || !wanted()) return false;
   sessionStorage.setItem(renewedKey, String(Date.now()));
   location.reload();
   return true;

@@ -80,7 +80,11 @@ export function useChanges(subscribe: ((fn: () => void) => () => void) | undefin
 /** A module that only some pages need; null until it is there, false where it did not come. */
 export function useLoaded<T extends object>(load: () => Promise<T>): T | null | false {
   const [loaded, setLoaded] = useState<T | null | false>(null);
-  useEffect(() => void load().then(setLoaded, async () => (await renewPage()) || setLoaded(false)), [load]);
+  useEffect(() => {
+    let wanted = true;
+    load().then(setLoaded, async () => (await renewPage(() => wanted)) || setLoaded(false));
+    return () => void (wanted = false);
+  }, [load]);
   return loaded;
 }
 

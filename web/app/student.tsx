@@ -49,7 +49,7 @@ export function Student({ route, me, onSignIn }: Props) {
     if (route.page === "join" && state && mounted.current) {
       current.current?.end();
       setVisit((current.current = null));
-    } else if (route.page === "join" && !state && me?.role === "student" && waitsFor(route.code)) {
+    } else if (route.page === "join" && !state && me?.role !== "instructor" && waitsFor(route.code)) {
       begin({ code: route.code });
     }
     mounted.current = true;

@@ -16,7 +16,7 @@ export const en = {
   home: "Enter another code",
   lost: { title: "There is no page here", next: "The address may be cut off. Enter the code from the front of the room instead." },
   noServer: { title: "The server does not answer", next: "Check your network. This page keeps trying." },
-  notLoaded: { title: "The server does not answer", next: "Check your network, then try again." },
+  notLoaded: { title: "A part of this page did not load", next: "Try again." },
   expired: {
     title: "This link has expired",
     next: "Sign-in links last a limited time. Open a fresh one: from your university's site, or wherever you got this one.",

@@ -166,6 +166,17 @@ test("a room that is not open yet is joined when it opens", async () => {
   visit.end();
 });
 
+test("who is kept away from a room that is not open yet does not wait for it any more", async () => {
+  newTab();
+  const { world, visit, answer } = await arrives();
+  await answer({ ...golden<object>("error-not_started"), starts_at: new Date(visit.lectern.serverNow() + 600_000).toISOString() });
+  assert.ok(waitsFor(code));
+  world.wire.drop(4001);
+  await world.pass(500);
+  assert.deepEqual(visit.state, { step: "over", ending: "passport", kept: false });
+  assert.ok(!waitsFor(code), "or this page, loaded anew, could never ask who that is");
+});
+
 test("a room that opens before its time is joined by hand, and by itself within minutes", async () => {
   newTab();
   const { world, visit, answer, pass } = await arrives();

@@ -122,6 +122,7 @@ export class Visit {
     const { lectern } = this;
     lectern.on("connection", (connection) => {
       if (connection.name === "stopped" && this.state.step !== "over") {
+        waitFor(null);
         this.become({ step: "over", ending: connection.why, kept: this.holdsOn() });
       } else {
         this.tell();

@@ -1,5 +1,5 @@
-import { Lectern, Roster } from "../client";
-import type { Ban, Page, Replies, Requests } from "../client";
+import { browser, Lectern, Roster } from "../client";
+import type { Ban, Page, Replies, Requests, World } from "../client";
 import { thinned } from "./chart";
 import type { Point } from "./chart";
 import { api, passport } from "./session";
@@ -20,11 +20,16 @@ export class WatchedRoom {
   private readonly listeners = new Set<() => void>();
   private readonly clock: ReturnType<typeof setInterval>;
 
-  constructor(readonly id: string) {
-    this.lectern = new Lectern({ url: location.origin, passport: passport() });
-    this.roster = new Roster(this.lectern, id);
+  constructor(
+    readonly id: string,
+    world: World = browser,
+  ) {
+    this.lectern = new Lectern({ url: location.origin, passport: passport(), world });
+    this.roster = new Roster(this.lectern, id, world);
+    let broken = false;
     this.lectern.on("connection", ({ name }) => {
-      if (name === "open" && this.roster.room) void this.loadPoints(); // there was a break
+      if (name === "open" && broken) void this.loadPoints();
+      broken = name !== "open"; // who moves is open all the while
       this.tell();
     });
     this.lectern.on("roster", ({ room_id, left }) => {

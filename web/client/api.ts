@@ -122,18 +122,14 @@ async function problem(response: Response): Promise<LecternError> {
   });
 }
 
+const codes: Record<number, ErrorBody["code"]> = {
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+  410: "room_closed",
+  429: "rate_limited",
+};
+
 function codeOf(status: number): ErrorBody["code"] {
-  switch (status) {
-    case 401:
-      return "unauthorized";
-    case 403:
-      return "forbidden";
-    case 404:
-      return "not_found";
-    case 410:
-      return "room_closed";
-    case 429:
-      return "rate_limited";
-  }
-  return status >= 500 ? "unavailable" : "bad_request";
+  return codes[status] ?? (status >= 500 ? "unavailable" : "bad_request");
 }

@@ -504,6 +504,26 @@ test("a guest who was let in is one until the cookie expires, whatever a HEAD wi
   assert.deepEqual(lectern.connection, { name: "stopped", why: "passport", code: 4001 });
 });
 
+test("a guest who is refused again and again, with no hello in between, is one no more", async () => {
+  const { world, lectern } = await opened();
+  const refused = async (times: number) => {
+    for (; times > 0; times--) {
+      await redialed(world, lectern);
+      world.wire.drop(1006);
+      await settled();
+    }
+    await redialed(world, lectern);
+  };
+  world.status = 401;
+  for (const times of [9, 9, 10]) {
+    assert.equal(lectern.connection.name, "open");
+    world.wire.drop(1006);
+    await refused(times);
+    if (times === 9) world.wire.hello();
+  }
+  assert.deepEqual(lectern.connection, { name: "stopped", why: "passport", code: 4001 });
+});
+
 test("a failed dial asks who one is: 401 wants a passport, 403 stays away, the rest is network", async () => {
   for (const [status, name] of [[401, "stopped"], [403, "stopped"], [200, "reconnecting"], [503, "reconnecting"], [0, "reconnecting"]] as const) {
     const world = new FakeWorld();
@@ -696,6 +716,69 @@ test("who cannot leave after a reconnect is joined again", async () => {
   assert.equal(world.wire.asked("join"), 0);
   world.wire.answer("leave", golden("error-unavailable"));
   assert.equal((await left).code, "unavailable");
+  assert.equal(lectern.room, room_id);
+  assert.equal(world.wire.asked("join"), 1);
+});
+
+test("who cannot leave on a socket that never joined is joined again", async () => {
+  const { world, lectern } = await seated();
+  world.wire.drop(1006);
+  await world.pass(500);
+  const left = refusal(lectern.request("leave", {}));
+  world.wire.hello();
+  assert.equal(world.wire.asked("join"), 0);
+  world.wire.answer("leave", golden("error-unavailable"));
+  assert.equal((await left).code, "unavailable");
+  assert.equal(lectern.room, room_id);
+  assert.equal(world.wire.asked("join"), 1);
+});
+
+test("who cannot leave while a join again waits is joined again", async () => {
+  const { world, lectern } = await seated();
+  world.wire.drop(1006);
+  await world.pass(500);
+  world.wire.hello();
+  world.wire.answer("join", golden("error-unavailable"));
+  await settled();
+  const left = refusal(lectern.request("leave", {}));
+  await world.pass(1_000);
+  assert.equal(world.wire.asked("join"), 1);
+  world.wire.answer("leave", golden("error-unavailable"));
+  assert.equal((await left).code, "unavailable");
+  assert.equal(world.wire.asked("join"), 2);
+});
+
+/** A client whose leave was not answered in time. */
+async function unheard() {
+  const { world, lectern } = await seated();
+  const left = refusal(lectern.request("leave", {}, 3_000));
+  await world.pass(3_000);
+  await left;
+  assert.equal(lectern.room, room_id);
+  const reasons: string[] = [];
+  lectern.on("you_were_removed", ({ reason }) => reasons.push(reason));
+  return { world, lectern, reasons };
+}
+
+test("who hears too late of having left is told, and not joined again", async () => {
+  const { world, lectern, reasons } = await unheard();
+  world.wire.answer("leave", golden("reply-left"));
+  assert.deepEqual(reasons, ["left_elsewhere"]);
+  assert.equal(lectern.room, null);
+  world.wire.drop(1006);
+  await world.pass(500);
+  world.wire.hello();
+  assert.equal(world.wire.asked("join"), 0);
+});
+
+test("who hears too late of having left, where the place is taken again, stays", async () => {
+  const { world, lectern, reasons } = await unheard();
+  const old = world.wire;
+  old.say({ type: "draining", reconnect_after_ms: 0 });
+  await world.pass(0);
+  world.wire.hello();
+  old.answer("leave", golden("reply-left"));
+  assert.deepEqual(reasons, []);
   assert.equal(lectern.room, room_id);
   assert.equal(world.wire.asked("join"), 1);
 });

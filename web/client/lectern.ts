@@ -72,6 +72,8 @@ const requestLimit = 15_000;
 const freshLimit = 60_000;
 const renewRetry = 10_000;
 const renewEarly = 60_000;
+/** In a row; then a cookie that was good before is so no more. */
+const mostRefusals = 10;
 
 const staysAway: Record<number, StopReason> = {
   1000: "asked",
@@ -99,6 +101,8 @@ export class Lectern {
   private passport: string | null;
   private passportRefused = false;
   private wire: Wire | null = null;
+  /** Where the place was taken last. */
+  private joinedOn: Wire | null = null;
   /** Where it moves to, until the hello. */
   private next: Wire | null = null;
   /** Where it came from: left when the place is taken again, so that nobody was away, and no answer is to come there. */
@@ -107,6 +111,8 @@ export class Lectern {
   private arriving = false;
   private turn = 0;
   private attempt = 0;
+  /** Since the last hello. */
+  private refusals = 0;
   private notBefore = 0;
   private lastId = 0;
   private rejoining = false;
@@ -142,7 +148,7 @@ export class Lectern {
     if (this.connection.name === "stopped") {
       return Promise.reject(LecternError.unavailable("the connection was given up"));
     }
-    const { room, wire } = this;
+    const { room } = this;
     if (type === "leave" && room) {
       fields = { room_id: room, ...fields };
       this.room = null;
@@ -157,7 +163,7 @@ export class Lectern {
         repeatable: isRepeatable(type, fields),
         resolve: resolve as (reply: unknown) => void,
         reject: (error) => {
-          if (type === "leave" && room) this.stay(room, wire);
+          if (type === "leave" && room) this.stay(room);
           reject(error);
         },
         forget: this.world.after(limit, () => this.giveUp(pending, "no answer in time")),
@@ -230,7 +236,7 @@ export class Lectern {
     const { freshPassport } = this.options;
     if (!freshPassport) return Promise.resolve(null);
     return new Promise((resolve, reject) => {
-      const forget = this.world.after(freshLimit, () => reject(LecternError.unavailable("no fresh passport in time")));
+      const forget = this.world.after(freshLimit, reject);
       void freshPassport().then(resolve, reject).finally(forget);
     });
   }
@@ -251,6 +257,7 @@ export class Lectern {
   private opened(hello: Hello): void {
     this.me = hello;
     this.notBefore = 0;
+    this.refusals = 0;
     this.clockOffset = Date.parse(hello.now) - this.world.now();
     this.become({ name: "open" });
     if (this.room) void this.rejoin(this.room);
@@ -263,6 +270,11 @@ export class Lectern {
 
   private settle(wire: Wire, id: number, reply: { type: string }): void {
     const pending = this.pending.get(id);
+    const { room_id } = reply as Replies["leave"];
+    if (!pending && reply.type === "left" && room_id === this.room && wire === this.wire && wire === this.joinedOn) {
+      this.room = null; // a leave that was given up came about after all
+      this.emit("you_were_removed", { type: "you_were_removed", room_id, reason: "left_elsewhere" });
+    }
     if (pending?.on !== wire) return;
     this.pending.delete(id);
     pending.forget();
@@ -270,8 +282,9 @@ export class Lectern {
     if (reply.type === "error") return pending.reject(new LecternError(reply as unknown as ErrorBody));
     if (reply.type === "joined" || reply.type === "waiting_for_seat") {
       this.room = (reply as Joined).room.id;
+      this.joinedOn = wire;
     }
-    if (reply.type === "left") this.forgetRoom((reply as unknown as Replies["leave"]).room_id);
+    if (reply.type === "left") this.forgetRoom(room_id);
     pending.resolve(reply);
   }
 
@@ -312,11 +325,11 @@ export class Lectern {
     }
   }
 
-  /** A leave has failed: the place is still there. A socket that came after the leave has not joined the room. */
-  private stay(room: string, before: Wire | null): void {
+  /** A leave has failed: the place is still there. The socket may be one that has not joined the room. */
+  private stay(room: string): void {
     if (this.room) return;
     this.room = room;
-    if (this.connection.name === "open" && this.wire !== before) void this.rejoin(room);
+    if (this.connection.name === "open" && this.wire !== this.joinedOn) void this.rejoin(room);
   }
 
   private forgetRoom(room_id: string): void {
@@ -462,7 +475,7 @@ export class Lectern {
       .fetch(this.options.url + "/v1/me", { method: "HEAD", headers, cache: "no-store", credentials: "same-origin" })
       .catch(() => null);
     if (turn !== this.turn) return;
-    if (response?.status === 401 && !this.cookieHolds()) this.passportRefused = true;
+    if (response?.status === 401 && (++this.refusals >= mostRefusals || !this.cookieHolds())) this.passportRefused = true;
     if (response?.status === 403) this.end("forbidden", null);
   }
 
@@ -538,10 +551,7 @@ export class Lectern {
   }
 }
 
-/** Whether a request may be sent twice. A ping belongs to its own connection. */
+/** Whether a request may be sent twice: not a new code, nor to admit all. A ping belongs to its own connection. */
 function isRepeatable(type: keyof Requests, fields: object): boolean {
-  if (type === "ping") return false;
-  if (type === "update") return !("new_code" in fields);
-  if (type === "admit") return !("all" in fields);
-  return true;
+  return type !== "ping" && !("new_code" in fields) && !("all" in fields);
 }
